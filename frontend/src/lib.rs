@@ -1,0 +1,8 @@
+//! Starts the pages in the browser.
+
+/// Takes over the page that the server has rendered.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

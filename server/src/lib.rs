@@ -1,0 +1,1 @@
+//! The adapters of Release Manager: git hosts, Docker, SQLite, HTTP.

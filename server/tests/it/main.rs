@@ -1,0 +1,1 @@
+//! Integration tests: real SQLite, real router, real sockets.

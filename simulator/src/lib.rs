@@ -1,0 +1,1 @@
+//! A Docker Engine that pretends to run containers.

@@ -1,0 +1,34 @@
+//! The core of Release Manager: what it knows and how it decides. It touches nothing: no socket, file, process
+//! environment, clock or SQL. What it needs of the world it asks of the [`ports`].
+//!
+//! Without the feature `engine` only the vocabulary is built, for the browser.
+
+pub mod deployment;
+pub mod diff;
+pub mod health;
+pub mod live;
+pub mod names;
+pub mod pipeline;
+pub mod release;
+pub mod revision;
+pub mod time;
+pub mod views;
+
+#[cfg(feature = "engine")]
+pub mod engine;
+#[cfg(feature = "engine")]
+pub mod env_file;
+#[cfg(feature = "engine")]
+pub mod judge;
+#[cfg(feature = "engine")]
+pub mod manager;
+#[cfg(feature = "engine")]
+pub mod plan;
+#[cfg(feature = "engine")]
+pub mod ports;
+#[cfg(feature = "engine")]
+pub mod rollout;
+#[cfg(feature = "engine")]
+pub mod stack;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,329 @@
+//! What the core needs of the world: a source, a Swarm, a ledger and a clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome};
+use crate::engine::{LiveStack, Observation, Write};
+use crate::health::EnvironmentHealth;
+use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
+use crate::plan::Plan;
+use crate::release::Release;
+use crate::revision::Revision;
+use crate::stack::Stack;
+use crate::time::Timestamp;
+
+/// An error of an adapter, for the log.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The git repository and branch that say what should run.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// `owner/name` or the remote, without credentials.
+    fn name(&self) -> String;
+
+    /// The branch that is followed.
+    fn branch(&self) -> String;
+
+    /// The page of a commit at the host, to be followed by the sha.
+    fn commit_url(&self) -> Option<String>;
+
+    /// The newest revision of the branch. Costs the host as little as it can (a conditional request where there is one).
+    async fn head(&self) -> Result<Revision, SourceError>;
+
+    /// The content of a file at a revision, at most 1 MiB.
+    async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError>;
+}
+
+/// Why the source could not answer. Every message names what was asked and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The repository or the branch is not there, or not for us.
+    #[error("{what} was not found at {host}: check the name, and that the token may read it")]
+    Missing {
+        /// `repository owner/name` or `branch main of owner/name`.
+        what: String,
+        /// The host, without credentials.
+        host: String,
+    },
+    /// The file does not exist at that revision.
+    #[error("`{path}` does not exist at {}", at.short())]
+    NoFile {
+        /// The file.
+        path: RepoPath,
+        /// The revision.
+        at: CommitSha,
+    },
+    /// The file is too large to be what it should be.
+    #[error("`{path}` at {} is larger than 1 MiB", at.short())]
+    TooLarge {
+        /// The file.
+        path: RepoPath,
+        /// The revision.
+        at: CommitSha,
+    },
+    /// Credentials are missing, wrong or not sufficient.
+    #[error("{host} refused the credentials ({detail}): check the token and what it may read")]
+    Unauthorised {
+        /// The host.
+        host: String,
+        /// The host's own words.
+        detail: String,
+    },
+    /// No more requests for now.
+    #[error("{host} allows no more requests for another {} s", retry_after.as_secs())]
+    RateLimited {
+        /// The host.
+        host: String,
+        /// How long to wait before the next request.
+        retry_after: Duration,
+    },
+    /// No answer, or one that nobody can use.
+    #[error("could not reach {host}: {detail}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// The kind of trouble, without credentials.
+        detail: String,
+        /// For the log.
+        #[source]
+        source: Option<BoxedError>,
+    },
+}
+
+/// The Swarm, through its Engine's API.
+#[async_trait]
+pub trait Swarm: Send + Sync {
+    /// Where the Engine is and which it is, in words for people: `Docker 20.10.24 (API 1.41) at unix:///…`. An error
+    /// where it is no manager of a Swarm that can decide.
+    async fn check(&self) -> Result<String, SwarmError>;
+
+    /// Everything that a plan for the stack is made against.
+    async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError>;
+
+    /// One consistent look at the stack's services and their tasks.
+    async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError>;
+
+    /// Writes. Only a rollout calls this. Returns the id of what was created or changed.
+    async fn apply(&self, write: &Write) -> Result<String, SwarmError>;
+
+    /// The digest that a registry gives for the image, pinned: `app:1@sha256:…`. `None` where no registry could say.
+    async fn pin(&self, image: &str) -> Result<Option<String>, SwarmError>;
+
+    /// The last log lines of a task, oldest first; at most `lines`.
+    async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError>;
+
+    /// Wakes whoever watches: one item for each change that the Engine tells of. Ends when the connection does.
+    async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError>;
+}
+
+/// Why the Swarm did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    /// No connection.
+    #[error("the Docker Engine at {host} cannot be reached ({detail}): check DOCKER_HOST and that the Engine runs")]
+    Unreachable {
+        /// `DOCKER_HOST`.
+        host: String,
+        /// The kind of trouble.
+        detail: String,
+    },
+    /// No answer in time: a write may or may not have been done.
+    #[error("the Docker Engine at {host} did not answer within {} s", after.as_secs())]
+    TimedOut {
+        /// `DOCKER_HOST`.
+        host: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// An Engine that is no manager of a working Swarm.
+    #[error("the Docker Engine at {host} is no Swarm manager that can decide: {detail}")]
+    NotManager {
+        /// `DOCKER_HOST`.
+        host: String,
+        /// The Engine's own words, and what to do.
+        detail: String,
+    },
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// A name that is taken.
+    #[error("{0}")]
+    NameTaken(String),
+    /// Somebody has written since the version that was named.
+    #[error("somebody else has changed the service meanwhile")]
+    OutOfSequence,
+    /// The Engine refuses the request for what it says.
+    #[error("the Docker Engine refused: {0}")]
+    Refused(String),
+    /// An answer that cannot be read.
+    #[error("the Docker Engine at {host} gave an answer that cannot be read: {detail}")]
+    Unreadable {
+        /// `DOCKER_HOST`.
+        host: String,
+        /// Where and why.
+        detail: String,
+    },
+}
+
+impl SwarmError {
+    /// Whether a write that ended so may have been done all the same.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Unreadable { .. })
+    }
+}
+
+/// A deployment that was accepted, as the ledger takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDeployment {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Why.
+    pub cause: Cause,
+    /// Who.
+    pub actor: Actor,
+    /// The release that the environment is to have in the end.
+    pub release: Release,
+    /// The rendered stack that belongs to it.
+    pub stack: Stack,
+    /// What is to be done.
+    pub plan: Plan,
+    /// Names the release's content, so that a machine tries it once only.
+    pub content_hash: String,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+}
+
+/// A deployment that was accepted and is not over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenDeployment {
+    /// Its number.
+    pub id: DeploymentId,
+    /// What was accepted.
+    pub new: NewDeployment,
+    /// What has been done of it, oldest first.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// One line of a deployment's journal, stored before (intent) and after (done) each write.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum JournalEntry {
+    /// The write is about to be sent.
+    Intent {
+        /// The number of the action in the plan.
+        action: usize,
+    },
+    /// The Engine has accepted it.
+    Done {
+        /// The number of the action in the plan.
+        action: usize,
+        /// The id that the Engine gave or knows.
+        id: String,
+    },
+    /// A person wants it stopped.
+    CancelRequested {
+        /// Who.
+        by: Actor,
+    },
+    /// A service has its verdict.
+    Judged {
+        /// The service.
+        service: ServiceName,
+        /// The verdict and its evidence.
+        outcome: ServiceOutcome,
+    },
+}
+
+/// What an environment runs, as far as success has proved it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// Every service with the version that it was last brought to with success, or adopted with.
+    pub release: Release,
+    /// When the last of them was.
+    pub deployed_at: Timestamp,
+    /// By whom.
+    pub deployed_by: Actor,
+    /// The rendered stack of the newest successful deployment; `None` while the environment is only adopted.
+    pub stack: Option<Stack>,
+}
+
+/// The memory: SQLite.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Accepts a deployment: durable before this returns.
+    async fn begin(&self, new: &NewDeployment) -> Result<DeploymentId, LedgerError>;
+
+    /// Adds to a deployment's journal: durable before this returns.
+    async fn journal(&self, id: DeploymentId, entry: &JournalEntry, at: Timestamp) -> Result<(), LedgerError>;
+
+    /// Closes a deployment, once.
+    async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError>;
+
+    /// The deployments that are not over.
+    async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError>;
+
+    /// Notes a stack that was running before: only for an environment that has no history.
+    async fn adopt(&self, environment: &EnvironmentName, release: &Release, at: Timestamp) -> Result<(), LedgerError>;
+
+    /// What the environment runs; `None` while nothing is known.
+    async fn current(&self, environment: &EnvironmentName) -> Result<Option<Current>, LedgerError>;
+
+    /// Whether a deployment of that content was ever started here, and how it ended.
+    async fn attempt(
+        &self,
+        environment: &EnvironmentName,
+        content_hash: &str,
+    ) -> Result<Option<DeploymentId>, LedgerError>;
+
+    /// One deployment.
+    async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError>;
+
+    /// The release and rendered stack of a deployment.
+    async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError>;
+
+    /// The deployment that a row of history belongs to, with the row's service and version.
+    async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError>;
+
+    /// Rows of history, newest first.
+    async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError>;
+
+    /// Stores how services are now; replaces what was known of the environment.
+    async fn record_health(&self, environment: &EnvironmentName, health: &EnvironmentHealth)
+    -> Result<(), LedgerError>;
+
+    /// The newest revision that was seen, so that a restart does not forget it.
+    async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError>;
+
+    /// The newest revision that was seen before the last stop.
+    async fn head(&self) -> Result<Option<Revision>, LedgerError>;
+}
+
+/// Why the ledger could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another deployment of the environment is not over.
+    #[error("deployment {0} is still in progress")]
+    Busy(DeploymentId),
+    /// The database failed: full, locked, damaged.
+    #[error("the database failed: {detail}")]
+    Failed {
+        /// The kind of trouble and what to do.
+        detail: String,
+        /// For the log.
+        #[source]
+        source: BoxedError,
+    },
+}
+
+/// Wall-clock time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The content of the files that a stack file names, by path.
+pub type Files = BTreeMap<RepoPath, Vec<u8>>;

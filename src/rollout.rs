@@ -1,0 +1,1 @@
+//! One deployment, from plan to verdicts.

@@ -1,0 +1,98 @@
+//! What pages and programs are shown: the answers to their questions, as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::{Deployment, HistoryRow};
+use crate::diff::{FieldChange, Finding, ServiceChange};
+use crate::live::Progress;
+use crate::names::{Actor, CommitSha, EnvironmentName, ServiceName, StackName};
+use crate::pipeline::Mode;
+use crate::release::Release;
+use crate::time::Timestamp;
+
+/// Every environment with what it runs. How it is at the moment stands in [`crate::live::Live`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// In the order in which releases flow.
+    pub environments: Vec<EnvironmentView>,
+    /// What to say on every page of a demonstration; `None` in earnest.
+    pub demo: Option<DemoNote>,
+}
+
+/// What a demonstration tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemoNote {
+    /// Where the sample repository lies.
+    pub repository: String,
+    /// Which engine is used, in words.
+    pub engine: String,
+}
+
+/// One environment and what it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentView {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Who starts its deployments.
+    pub mode: Mode,
+    /// Its stack in the Swarm.
+    pub stack: StackName,
+    /// Where its releases come from.
+    pub promotes_from: Option<EnvironmentName>,
+    /// What it runs; `None` while nothing is known.
+    pub release: Option<Release>,
+    /// Since when.
+    pub deployed_at: Option<Timestamp>,
+    /// By whom.
+    pub deployed_by: Option<Actor>,
+    /// The services whose version here differs from the environment that comes next.
+    pub newer: BTreeSet<ServiceName>,
+}
+
+/// What a promotion to an environment would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Where the release would come from.
+    pub from: EnvironmentName,
+    /// Where it would go.
+    pub to: EnvironmentName,
+    /// Every service of either side.
+    pub changes: Vec<ServiceChange>,
+    /// The revision that `to` runs.
+    pub from_sha: Option<CommitSha>,
+    /// The revision that it would get.
+    pub to_sha: Option<CommitSha>,
+    /// What would be done to each service that is touched.
+    pub actions: BTreeMap<ServiceName, PlannedAction>,
+    /// What forbids it.
+    pub blockers: Vec<Finding>,
+    /// What a person should know.
+    pub warnings: Vec<Finding>,
+    /// Names exactly this plan: a promotion that carries it is refused once anything has changed. `None` where no
+    /// plan could be made; then `blockers` say why.
+    pub plan_hash: Option<String>,
+}
+
+/// What would be done to a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedAction {
+    /// `create`, `update` or `remove`.
+    pub verb: String,
+    /// Why, in words.
+    pub reason: String,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One deployment with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentView {
+    /// As history keeps it.
+    pub deployment: Deployment,
+    /// Its rows in history.
+    pub rows: Vec<HistoryRow>,
+    /// How far it is; `None` once it is over and this process has not run it.
+    pub progress: Option<Progress>,
+}
