@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome};
+use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome, Status};
 use crate::engine::{LiveStack, Observation, Write};
 use crate::health::EnvironmentHealth;
+use crate::judge::Target;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
 use crate::plan::Plan;
 use crate::release::Release;
@@ -216,6 +217,8 @@ pub enum JournalEntry {
     Intent {
         /// The number of the action in the plan.
         action: usize,
+        /// For a service, what will be watched and how it was before: a later process judges by it.
+        target: Option<Target>,
     },
     /// The Engine has accepted it.
     Done {
@@ -251,6 +254,17 @@ pub struct Current {
     pub stack: Option<Stack>,
 }
 
+/// The newest deployment of an environment, as far as a machine must know it before it starts another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    /// Its number.
+    pub id: DeploymentId,
+    /// [`NewDeployment::content_hash`].
+    pub content_hash: String,
+    /// Where it stands.
+    pub status: Status,
+}
+
 /// The memory: SQLite.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -272,12 +286,8 @@ pub trait Ledger: Send + Sync {
     /// What the environment runs; `None` while nothing is known.
     async fn current(&self, environment: &EnvironmentName) -> Result<Option<Current>, LedgerError>;
 
-    /// Whether a deployment of that content was ever started here, and how it ended.
-    async fn attempt(
-        &self,
-        environment: &EnvironmentName,
-        content_hash: &str,
-    ) -> Result<Option<DeploymentId>, LedgerError>;
+    /// The deployment that was started last here, if any ever was.
+    async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError>;
 
     /// One deployment.
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError>;
