@@ -1,0 +1,73 @@
+# Every target in a line: `make help`.
+.DEFAULT_GOAL := help
+.PHONY: demo dev test e2e bench lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
+
+PORT ?= 8080
+ENGINE ?= simulated
+DIR ?= data/demo
+DATABASE_PATH ?= data/release-manager.db
+GITHUB_REPO ?= user/homelab
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Try it: a sample homelab on a simulated Docker Engine [ENGINE=docker] [PORT=8080] [DIR=data/demo]
+	@scripts/demo --port $(PORT) --dir $(DIR) --engine $(ENGINE)
+
+dev: ## The demo, rebuilt and reloaded at every change of the code [PORT=8080]
+	@scripts/dev --port $(PORT) --dir $(DIR) --engine $(ENGINE)
+
+test: ## Run every test: unit, integration, simulator, real Docker Engine, browser
+	@scripts/setup test
+	@scripts/test
+
+e2e: ## Run the browser tests alone
+	@scripts/setup test
+	@scripts/test e2e
+
+bench: ## Measure start, memory, first load, and the time from a commit to the verdict
+	@scripts/setup release
+	@scripts/bench
+
+lint: ## Check format, lints, dependencies and the rules of the architecture
+	@scripts/setup build
+	@scripts/lint
+
+format: ## Format the code
+	@cargo fmt --all
+
+build: ## Build for development
+	@scripts/setup build
+	@scripts/build
+
+release: ## Build the single file to ship
+	@scripts/setup release
+	@scripts/build --release
+
+ci: ## What a merge has to pass: lint and test
+	@.ci/run
+
+db-init: ## Create the database [DATABASE_PATH=data/release-manager.db]
+	@scripts/db init $(DATABASE_PATH)
+
+db-reset: ## Delete the database, after a question, and create it anew
+	@scripts/db reset $(DATABASE_PATH)
+
+docker-build: ## Build the container image
+	docker build -t release-manager:latest .
+
+docker-run: ## Run the image against the local Docker Engine [GITHUB_REPO=user/homelab]
+	docker run -d --name release-manager \
+		--user 0 \
+		-p 127.0.0.1:8080:8080 \
+		-v /var/run/docker.sock:/var/run/docker.sock \
+		-v "$(CURDIR)/data:/data" \
+		-e GITHUB_REPO=$(GITHUB_REPO) \
+		release-manager:latest
+
+screenshots: ## Make the pictures in docs/screenshots
+	@scripts/setup test
+	@scripts/test screenshots
+
+clean: ## Remove what was built; data/ and the installed tools stay
+	rm -rf target end2end/node_modules end2end/test-results end2end/playwright-report
