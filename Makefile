@@ -57,12 +57,12 @@ docker-build: ## Build the container image
 	docker build -t release-manager:latest .
 
 docker-run: ## Run the image against the local Docker Engine [GITHUB_REPO=user/homelab]
-	docker run -d --name release-manager \
-		--user 0 \
-		-p 127.0.0.1:8080:8080 \
-		-v /var/run/docker.sock:/var/run/docker.sock \
-		-v "$(CURDIR)/data:/data" \
-		-e GITHUB_REPO=$(GITHUB_REPO) \
+	docker run --detach --name release-manager \
+		--publish 127.0.0.1:$(PORT):8080 \
+		--group-add "$$(stat -c %g /var/run/docker.sock)" \
+		--volume /var/run/docker.sock:/var/run/docker.sock \
+		--volume release-manager:/data \
+		--env GITHUB_REPO=$(GITHUB_REPO) \
 		release-manager:latest
 
 screenshots: ## Make the pictures in docs/screenshots
