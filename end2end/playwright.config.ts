@@ -6,6 +6,8 @@ const candidates = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromiu
 const executablePath = candidates.find((path) => path && existsSync(path));
 
 const screenshots = /screenshots\.spec\.ts/;
+// What a phone does as a desktop does is tried on one of them.
+const desktopOnly = /(choice|trouble)\.spec\.ts/;
 
 export default defineConfig({
   testDir: "tests",
@@ -38,7 +40,7 @@ export default defineConfig({
   },
   projects: [
     { name: "desktop", use: { ...devices["Desktop Chrome"] }, testIgnore: screenshots },
-    { name: "phone", use: { ...devices["Pixel 7"] }, testIgnore: screenshots },
+    { name: "phone", use: { ...devices["Pixel 7"] }, testIgnore: [screenshots, desktopOnly] },
     { name: "screenshots", use: { ...devices["Desktop Chrome"] }, testMatch: screenshots },
   ],
 });

@@ -11,31 +11,27 @@ export type Versions = Record<string, string>;
 
 export class Demo {
   private output = "";
+  private process?: ChildProcess;
 
   private constructor(
-    readonly url: string,
+    private readonly port: number,
     readonly dir: string,
-    private readonly process: ChildProcess,
-  ) {
-    for (const stream of [process.stdout, process.stderr]) {
-      stream?.on("data", (chunk: Buffer) => (this.output = (this.output + chunk.toString()).slice(-20_000)));
-    }
+  ) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
   }
 
+  /// A demo whose preprod and prod have settled.
   static async start(): Promise<Demo> {
-    const program = process.env.RELEASE_MANAGER ?? "../target/debug/release-manager";
-    const port = await freePort();
     // Short: the path of the Engine's socket has 108 bytes at most.
-    const dir = mkdtempSync(join(tmpdir(), "rm-e2e-"));
-    const args = ["demo", "--port", String(port), "--dir", dir];
-    const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env.PATH, HOME: dir, RUST_LOG: process.env.RUST_LOG ?? "info" },
-    });
-    const demo = new Demo(`http://127.0.0.1:${port}`, dir, child);
+    const demo = new Demo(await freePort(), mkdtempSync(join(tmpdir(), "rm-e2e-")));
     try {
-      await demo.until("the program answers", 60, async () => (await fetch(`${demo.url}/healthz`)).ok);
-      await demo.until("preprod has been deployed", 90, async () => Object.keys(await demo.versions("preprod")).length > 0);
+      await demo.run();
+      await demo.until("preprod has been deployed", 120, async () => {
+        const history: any[] = (await demo.json("/api/history?environment=preprod")).deployments;
+        return history.length > 0 && history.every((one) => one.status !== "in_progress");
+      });
       return demo;
     } catch (error) {
       await demo.stop();
@@ -43,13 +39,32 @@ export class Demo {
     }
   }
 
-  async stop(): Promise<void> {
-    if (this.process.exitCode === null && this.process.pid !== undefined) {
-      const ended = new Promise((resolve) => this.process.once("exit", resolve));
-      this.process.kill("SIGTERM");
-      const late = sleep(10_000).then(() => this.process.kill("SIGKILL"));
-      await Promise.race([ended, late]);
+  /// Starts the program, also again after `halt`: on the same port, with what it left behind.
+  async run(): Promise<void> {
+    const program = process.env.RELEASE_MANAGER ?? "../target/debug/release-manager";
+    this.process = spawn(program, ["demo", "--port", String(this.port), "--dir", this.dir], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env.PATH, HOME: this.dir, LOG_LEVEL: process.env.LOG_LEVEL ?? "info" },
+    });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk: Buffer) => (this.output = (this.output + chunk.toString()).slice(-20_000)));
     }
+    await this.until("the program answers", 60, async () => (await fetch(`${this.url}/healthz`)).ok);
+  }
+
+  /// Ends the program; what it has written stays.
+  async halt(): Promise<void> {
+    const child = this.process;
+    if (!child || child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    const ended = new Promise<true>((resolve) => child.once("exit", () => resolve(true)));
+    child.kill("SIGTERM");
+    const inTime = await Promise.race([ended, sleep(15_000).then(() => false)]);
+    if (!inTime) child.kill("SIGKILL");
+    await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.halt();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -66,16 +81,15 @@ export class Demo {
 
   /// The version of every service that an environment runs.
   async versions(environment: string): Promise<Versions> {
-    const environments: any[] = (await this.json("/api/environments")).environments;
-    const services: any[] = environments.find((one) => one.name === environment)?.services ?? [];
-    return Object.fromEntries(services.map((one) => [one.name, one.version]));
+    return (await this.json("/api/environments"))[environment]?.services ?? {};
   }
 
   async until(what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + seconds * 1000;
     let last: unknown;
     while (Date.now() < deadline) {
-      if (this.process.exitCode !== null) throw new Error(`the demo has ended with ${this.process.exitCode}:\n${this.output}`);
+      const code = this.process?.exitCode ?? null;
+      if (code !== null) throw new Error(`the demo has ended with ${code}:\n${this.output}`);
       try {
         if (await holds()) return;
       } catch (error) {
@@ -100,27 +114,18 @@ export class Demo {
     git("commit", "--quiet", "--message", message);
   }
 
-  /// Services whose version stands in the env file as `NAME=version`, with the version that comes next.
-  async bumps(count: number): Promise<{ service: string; from: string; to: string; edit: (text: string) => string }[]> {
-    const text = readFileSync(join(this.dir, "homelab", "env", ".env.preprod"), "utf8");
-    const bumps = [];
-    for (const [service, from] of Object.entries(await this.versions("preprod"))) {
-      const to = next(from);
-      const line = text.split("\n").find((line) => line.replace(/["']/g, "").endsWith(`=${from}`));
-      const shared = text.split("\n").filter((line) => line.replace(/["']/g, "").endsWith(`=${from}`)).length > 1;
-      if (!line || shared || to === from) continue;
-      bumps.push({ service, from, to, edit: (text: string) => text.replace(line, line.replace(from, to)) });
-      if (bumps.length === count) break;
-    }
-    if (bumps.length < count) throw new Error(`only ${bumps.length} services with a version of their own in:\n${text}`);
-    return bumps;
+  /// Raises the last number of a service's version in preprod's env file, and commits it.
+  async raise(service: string): Promise<Raised> {
+    const from = (await this.versions("preprod"))[service] ?? "";
+    const to = from.replace(/(\d+)(\D*)$/, (_, number: string, rest: string) => String(Number(number) + 1) + rest);
+    const setting = new RegExp(`^${service.toUpperCase()}_VERSION=.*$`, "m");
+    if (to === from) throw new Error(`the version of ${service} has no number: \`${from}\``);
+    this.commit("preprod", (text) => text.replace(setting, `${service.toUpperCase()}_VERSION=${to}`), `Update ${service} to ${to}`);
+    return { from, to };
   }
 }
 
-/// The last number of a version, one higher.
-function next(version: string): string {
-  return version.replace(/(\d+)(\D*)$/, (_, number: string, rest: string) => String(Number(number) + 1) + rest);
-}
+export type Raised = { from: string; to: string };
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

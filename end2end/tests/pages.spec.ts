@@ -1,0 +1,65 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, test } from "./test.js";
+import { open } from "./views.js";
+
+const pages = [
+  { path: "/", heading: "Dashboard", text: "jellyfin" },
+  { path: "/changes/prod", heading: "Changes to prod", text: "jellyfin" },
+  { path: "/deployments/1", heading: "Deployment 1", text: "jellyfin" },
+  { path: "/history", heading: "History", text: "jellyfin" },
+  { path: "/health", heading: "Health", text: "jellyfin" },
+];
+
+for (const { path, heading, text } of pages) {
+  test(`${path} is complete without scripts`, async ({ browser, shared }) => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    const response = await page.goto(shared.url + path);
+    expect(response?.status()).toBe(200);
+    expect(response?.headers()["content-security-policy"]).toContain("script-src 'nonce-");
+    await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
+    await expect(page.getByRole("main").getByText(text).first()).toBeVisible();
+    await expect(page.getByText("This is a demonstration")).toBeVisible();
+    await context.close();
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`${path} in ${colorScheme} is accessible, fits the screen, and the browser has no complaint`, async ({ page, shared }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await open(page, shared.url + path);
+      await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
+      await expect(page).toHaveTitle(/Release Manager/);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(overflow, "pixels beyond the right edge").toBeLessThanOrEqual(0);
+    });
+  }
+}
+
+test("a page that is not there says so", async ({ page, shared, complaints }) => {
+  const response = await page.goto(`${shared.url}/nowhere`);
+  expect(response?.status()).toBe(404);
+  await expect(page.getByRole("heading", { name: "There is no page here" })).toBeVisible();
+  await page.getByRole("link", { name: "To the dashboard" }).click();
+  await expect(page.getByRole("heading", { name: "Dashboard", level: 1 })).toBeVisible();
+  complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes("404")));
+});
+
+test("the pages are reached with the keyboard", async ({ page, shared, isMobile }) => {
+  test.skip(isMobile, "a phone has no keyboard");
+  await open(page, shared.url);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#content")).toBeFocused();
+});
+
+test("the theme is remembered", async ({ page, shared }) => {
+  await open(page, shared.url);
+  await page.getByRole("button", { name: /^Theme: system/ }).click();
+  await page.getByRole("button", { name: /^Theme: light/ }).click();
+  await expect(page.getByRole("button", { name: /^Theme: dark/ })).toBeVisible();
+  await page.reload();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+});
