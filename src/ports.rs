@@ -66,6 +66,16 @@ pub enum SourceError {
         /// The revision.
         at: CommitSha,
     },
+    /// Something else stands where the file should be.
+    #[error("`{path}` at {} is {found} and not a file: put the file itself there", at.short())]
+    NotAFile {
+        /// The path.
+        path: RepoPath,
+        /// The revision.
+        at: CommitSha,
+        /// What stands there, with its article: `a directory`, `a symbolic link`, `a submodule`.
+        found: &'static str,
+    },
     /// Credentials are missing, wrong or not sufficient.
     #[error("{host} refused the credentials ({detail}): check the token and what it may read")]
     Unauthorised {

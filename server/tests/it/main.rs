@@ -1,1 +1,3 @@
 //! Integration tests: real SQLite, real router, real sockets.
+
+mod source;

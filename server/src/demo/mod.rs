@@ -1,0 +1,3 @@
+//! What the demo shows: a sample repository of a homelab.
+
+pub mod homelab;

@@ -1,0 +1,171 @@
+//! Brings a branch of a repository elsewhere into the cache.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use git2::cert::Cert;
+use git2::{
+    AutotagOption, CertificateCheckStatus, Cred, CredentialType, Error, ErrorClass, ErrorCode, FetchOptions, Oid,
+    RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
+};
+use release_manager::names::CommitSha;
+use release_manager::ports::SourceError;
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+
+use super::remote::Kind;
+use super::{Credentials, GitSettings, failed, known_hosts, missing, unreachable};
+
+/// No repository of stack files is larger than this, as packed by git.
+const LARGEST_FETCH: usize = 512 * 1024 * 1024;
+
+/// libgit2's word for "with the whole history".
+const WHOLE: i32 = i32::MAX;
+
+/// What is to be here afterwards.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// The newest revision of the branch.
+    Branch,
+    /// A certain revision of it, perhaps an old one.
+    Revision(&'a CommitSha),
+}
+
+/// The repository in the cache that belongs to the remote.
+pub(super) fn open_or_create(settings: &GitSettings) -> Result<Repository, SourceError> {
+    let path = place(settings);
+    let told = |error: Error| SourceError::Unreachable {
+        host: settings.remote.host(),
+        detail: format!(
+            "the copy at `{}` cannot be used ({}): delete it, it is fetched anew",
+            path.display(),
+            error.message()
+        ),
+        source: Some(Box::new(error)),
+    };
+    match Repository::open_bare(&path) {
+        Ok(repository) => Ok(repository),
+        Err(error) if error.code() == ErrorCode::NotFound => {
+            let mut options = RepositoryInitOptions::new();
+            options.bare(true).mkpath(true).external_template(false);
+            Repository::init_opts(&path, &options).map_err(told)
+        }
+        Err(error) => Err(told(error)),
+    }
+}
+
+fn place(settings: &GitSettings) -> PathBuf {
+    let digest = Sha256::digest(settings.remote.to_string());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    settings.cache.join(format!("{name}.git"))
+}
+
+/// Fetches what is wanted, with as little history as the host and libgit2 can agree on. Returns the branch's head.
+pub(super) fn fetch(
+    repository: &Repository,
+    settings: &GitSettings,
+    wanted: &Wanted<'_>,
+    deadline: Instant,
+) -> Result<Oid, SourceError> {
+    let branch = format!("+{0}:{0}", settings.branch.reference());
+    let attempt = |refspec: &str, depth| try_fetch(repository, settings, refspec, depth, deadline);
+    let result = match wanted {
+        Wanted::Branch => match attempt(&branch, 1) {
+            Err(error) if error.message().contains("shallow") => attempt(&branch, 0),
+            other => other,
+        },
+        Wanted::Revision(at) => {
+            let single = format!("+{at}:refs/release-manager/{at}");
+            // Not every host gives out a commit by its name; the whole branch holds it, unless it was rewritten.
+            attempt(&single, 1).or_else(|_| attempt(&branch, if repository.is_shallow() { WHOLE } else { 0 }))
+        }
+    };
+    match result.map_err(|error| failed(settings, error))? {
+        Some(head) => Ok(head),
+        None if Instant::now() > deadline => Err(unreachable(settings, "it took too long")),
+        None => Err(missing(settings, format!("branch {} of {}", settings.branch, settings.remote))),
+    }
+}
+
+/// The branch's head at the host after the fetch.
+fn try_fetch(
+    repository: &Repository,
+    settings: &GitSettings,
+    refspec: &str,
+    depth: i32,
+    deadline: Instant,
+) -> Result<Option<Oid>, Error> {
+    let mut options = FetchOptions::new();
+    options
+        .depth(depth)
+        .download_tags(AutotagOption::None)
+        .update_fetchhead(false)
+        .follow_redirects(RemoteRedirect::None)
+        .remote_callbacks(callbacks(settings, deadline));
+    let mut remote = repository.remote_anonymous(&address(settings))?;
+    remote.fetch(&[refspec], Some(&mut options), None)?;
+    let reference = settings.branch.reference();
+    Ok(remote.list()?.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid))
+}
+
+fn address(settings: &GitSettings) -> String {
+    match settings.remote.kind() {
+        Kind::Local(path) => path.display().to_string(),
+        Kind::Web(url) | Kind::Ssh(url) => url.to_string(),
+    }
+}
+
+fn callbacks(settings: &GitSettings, deadline: Instant) -> RemoteCallbacks<'_> {
+    let mut callbacks = RemoteCallbacks::new();
+    let mut asked = 0;
+    callbacks.credentials(move |_, username, allowed| {
+        asked += 1;
+        // libgit2 asks for a login first, and then again as long as the host refuses what it gets.
+        if asked > 3 {
+            return Err(Error::new(ErrorCode::Auth, ErrorClass::Callback, "the host did not accept them"));
+        }
+        credentials(&settings.credentials, username, allowed)
+    });
+    callbacks.certificate_check(|certificate, _| check_host(certificate, settings));
+    callbacks.transfer_progress(move |progress| Instant::now() < deadline && progress.received_bytes() < LARGEST_FETCH);
+    callbacks.sideband_progress(move |_| Instant::now() < deadline);
+    callbacks
+}
+
+fn credentials(given: &Credentials, username: Option<&str>, allowed: CredentialType) -> Result<Cred, Error> {
+    let refuse = |text: &str| Err(Error::new(ErrorCode::Auth, ErrorClass::Callback, text));
+    let username = given.username.as_deref().or(username).unwrap_or("git");
+    if allowed.contains(CredentialType::USERNAME) {
+        return Cred::username(username);
+    }
+    if allowed.contains(CredentialType::SSH_KEY) {
+        let Some(key) = &given.ssh_key else { return refuse("it wants a private key, and none is set") };
+        let passphrase = given.ssh_passphrase.as_ref().map(|secret| secret.expose_secret());
+        return Cred::ssh_key(username, None, key, passphrase);
+    }
+    if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+        let Some(token) = &given.token else { return refuse("it wants a token, and none is set") };
+        return Cred::userpass_plaintext(username, token.expose_secret());
+    }
+    refuse("it wants another kind of proof than a token or a key")
+}
+
+/// A host that is reached by HTTPS is judged by libgit2, one that is reached by SSH by the file of known hosts alone.
+fn check_host(certificate: &Cert<'_>, settings: &GitSettings) -> Result<CertificateCheckStatus, Error> {
+    let Some(host_key) = certificate.as_hostkey() else {
+        return Ok(CertificateCheckStatus::CertificatePassthrough);
+    };
+    let refuse = |text: String| Error::new(ErrorCode::Certificate, ErrorClass::Ssh, text);
+    let (Kind::Ssh(url), Some(path)) = (settings.remote.kind(), &settings.credentials.known_hosts) else {
+        return Err(refuse("there is no file of known hosts to compare its key with".to_owned()));
+    };
+    let known = std::fs::read_to_string(path)
+        .map_err(|error| refuse(format!("the file of known hosts `{}` cannot be read: {error}", path.display())))?;
+    let Some(key) = host_key.hostkey() else {
+        return Err(refuse("its key cannot be read".to_owned()));
+    };
+    let host = url.host_str().unwrap_or_default();
+    known_hosts::check(&known, host, url.port().unwrap_or(22), key)
+        .map(|()| CertificateCheckStatus::CertificateOk)
+        .map_err(|error| refuse(error.to_string()))
+}

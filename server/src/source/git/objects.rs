@@ -1,0 +1,81 @@
+//! What a repository's object database says. No network, no working copy.
+
+use std::path::Path;
+
+use git2::{Commit, ErrorCode, ObjectType, Oid, Repository};
+use release_manager::names::{CommitSha, RepoPath};
+use release_manager::ports::SourceError;
+use release_manager::revision::Revision;
+use release_manager::time::Timestamp;
+
+use super::{GitSettings, failed, missing};
+use crate::source::LARGEST_FILE;
+
+const MODE_LINK: i32 = 0o120_000;
+
+/// The newest revision of the branch.
+pub(super) fn head(repository: &Repository, settings: &GitSettings) -> Result<Revision, SourceError> {
+    let reference = repository.find_reference(&settings.branch.reference()).map_err(|error| match error.code() {
+        ErrorCode::NotFound => missing(settings, format!("branch {}", settings.branch)),
+        _ => failed(settings, error),
+    })?;
+    let commit = reference.peel_to_commit().map_err(|error| failed(settings, error))?;
+    describe(&commit, settings)
+}
+
+/// The commit, described.
+pub(super) fn revision(repository: &Repository, settings: &GitSettings, id: Oid) -> Result<Revision, SourceError> {
+    let commit = repository.find_commit(id).map_err(|error| failed(settings, error))?;
+    describe(&commit, settings)
+}
+
+fn describe(commit: &Commit<'_>, settings: &GitSettings) -> Result<Revision, SourceError> {
+    let sha = commit.id().to_string().parse();
+    let author = commit.author();
+    let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+    Ok(Revision {
+        sha: sha.map_err(|_| missing(settings, "the full name of the newest commit".to_owned()))?,
+        author: String::from_utf8_lossy(author.name_bytes()).into_owned(),
+        committed_at: Timestamp::from_millis(commit.time().seconds().saturating_mul(1000)),
+        message,
+    })
+}
+
+/// Whether the commit is here.
+pub(super) fn has_commit(repository: &Repository, at: &CommitSha) -> bool {
+    Oid::from_str(at.as_str()).is_ok_and(|id| repository.find_commit(id).is_ok())
+}
+
+/// The content of a file.
+pub(super) fn file(
+    repository: &Repository,
+    settings: &GitSettings,
+    path: &RepoPath,
+    at: &CommitSha,
+) -> Result<Vec<u8>, SourceError> {
+    let no_revision = |error: git2::Error| match error.code() {
+        ErrorCode::NotFound => missing(settings, format!("revision {} of {}", at.short(), settings.branch)),
+        _ => failed(settings, error),
+    };
+    let id = Oid::from_str(at.as_str()).map_err(|_| missing(settings, format!("revision {}", at.short())))?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(no_revision)?;
+    let entry = tree.get_path(Path::new(path.as_str())).map_err(|error| match error.code() {
+        ErrorCode::NotFound => SourceError::NoFile { path: path.clone(), at: at.clone() },
+        _ => failed(settings, error),
+    })?;
+    let other = |found| SourceError::NotAFile { path: path.clone(), at: at.clone(), found };
+    match entry.kind() {
+        Some(ObjectType::Blob) if entry.filemode() == MODE_LINK => return Err(other("a symbolic link")),
+        Some(ObjectType::Blob) => (),
+        Some(ObjectType::Tree) => return Err(other("a directory")),
+        Some(ObjectType::Commit) => return Err(other("a submodule")),
+        _ => return Err(other("an object of an unknown kind")),
+    }
+    let database = repository.odb().map_err(|error| failed(settings, error))?;
+    let (size, _) = database.read_header(entry.id()).map_err(|error| failed(settings, error))?;
+    if size > LARGEST_FILE {
+        return Err(SourceError::TooLarge { path: path.clone(), at: at.clone() });
+    }
+    let object = database.read(entry.id()).map_err(|error| failed(settings, error))?;
+    Ok(object.data().to_owned())
+}

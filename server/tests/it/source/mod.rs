@@ -1,0 +1,14 @@
+//! The source: GitHub over REST, git repositories, and the demo's sample.
+
+mod git;
+mod homelab;
+
+use release_manager::names::{CommitSha, RepoPath};
+
+fn path(raw: &str) -> RepoPath {
+    raw.parse().unwrap()
+}
+
+fn sha(raw: &str) -> CommitSha {
+    raw.parse().unwrap()
+}
