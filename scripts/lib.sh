@@ -13,6 +13,12 @@ if [[ ${CI:-} == true ]]; then
   export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
   export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
   export INSTA_UPDATE=no
+  # Cargo goes by modification times: what another clone has built must look older than the sources of this one.
+  if [[ $(cat "$CARGO_TARGET_DIR/.clone" 2>/dev/null) != "$root" ]]; then
+    mkdir -p "$CARGO_TARGET_DIR"
+    git -C "$root" ls-files -z | (cd "$root" && xargs -0 touch -c)
+    printf '%s\n' "$root" >"$CARGO_TARGET_DIR/.clone"
+  fi
 fi
 # shellcheck disable=SC2034
 target=${CARGO_TARGET_DIR:-$root/target}
