@@ -1,4 +1,37 @@
 //! The stack engine: compose files become what the Engine is asked for, exactly as `docker stack deploy` does it.
+//!
+//! The way of a file: [`yaml`] (text to tree) → [`interpolate`] (variables) → [`schema`] (may it say that?) → [`load`]
+//! (short forms to one form) → [`merge`] (several files to one) → [`convert`] (to the Engine API's JSON). Nothing stops at
+//! the first mistake: all that is wrong is reported together, in the order in which it stands in the files.
+//!
+//! # Where it differs from the docker command, on purpose
+//!
+//! - A variable that is not set and has no default is an error, never an empty string. Extensions (`x-…`) need none.
+//! - An error for a required variable (`${NAME:?message}`) is never lost to a later variable in the same string, and the
+//!   operator is the one that follows the name: a `-` in the message, or a `:-` in a default, changes nothing.
+//! - Operators work in braces only: `http://$HOST-x/y` is `$HOST` and then `-x/y`.
+//! - A variable inside a default (`${A:-${B}}`) is an error: it would never be filled in.
+//! - `depends_on` is honoured as order. Unknown names and circles are errors.
+//! - A relative bind mount needs a directory on the nodes to count from; without one it is an error. The directory stands
+//!   for the one in which the first stack file lies.
+//! - `file` and `env_file` count from the first stack file's directory and may not leave the repository.
+//! - Undefined networks, volumes, secrets and configs are errors before anything is done; so is a stack without services.
+//! - Words that only the Engine would refuse (`failure_action`, `condition`, the mode of a job with replicas …), empty or
+//!   too large secrets, and bare image ids are errors here.
+//! - An entry of `extra_hosts` without an address, or with a number for one, is an error; the command drops or garbles it.
+//! - An empty `dns` is absent, ports are sorted by all their members, and two references to one secret by target, as
+//!   later versions of the command do it.
+//! - Warnings name the place, and also what the command ignores without a word: a service's `tmpfs`, fixed addresses,
+//!   variables without a value, ports lost while files are merged.
+
+mod convert;
+mod findings;
+mod image;
+mod interpolate;
+mod load;
+mod merge;
+mod schema;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +40,13 @@ use serde_json::Value;
 
 use crate::names::{RepoPath, ServiceName, StackName};
 use crate::ports::Files;
+use findings::{Findings, Place};
+use load::Surroundings;
+use load::model::Document;
+use load::paths::Base;
+use yaml::{Cursor, Node};
 
-/// Variables by name.
-pub type Variables = BTreeMap<String, String>;
+pub use crate::env_file::Variables;
 
 /// A stack file: where it stands and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +66,7 @@ pub struct Input<'a> {
     pub files: &'a [StackFile],
     /// What the docker command would find in its process environment.
     pub variables: &'a Variables,
-    /// Where relative bind mounts lead to on the nodes: an absolute directory. `None` refuses them.
+    /// Where relative bind mounts lead to on the nodes: the absolute directory that `.` stands for. `None` refuses them.
     pub bind_base: Option<&'a str>,
 }
 
@@ -40,11 +77,11 @@ pub struct Stack {
     pub name: StackName,
     /// Every service.
     pub services: BTreeMap<ServiceName, Service>,
-    /// Every network that a service uses, by full name.
+    /// Every network that a service uses, by full name, except those that every Engine has (`host`, …).
     pub networks: BTreeMap<String, Object>,
-    /// Every secret of the file, by full name.
+    /// Every secret of the stack itself and every external one that a service uses, by full name.
     pub secrets: BTreeMap<String, Object>,
-    /// Every config of the file, by full name.
+    /// Every config of the stack itself and every external one that a service uses, by full name.
     pub configs: BTreeMap<String, Object>,
 }
 
@@ -84,14 +121,104 @@ pub struct StackError {
     pub message: String,
 }
 
-/// The repository's files (env files, secrets, configs) that must be at hand to render the stack.
-pub fn referenced_files(input: Input<'_>) -> Result<BTreeSet<RepoPath>, Vec<StackError>> {
-    let _ = input;
-    Ok(BTreeSet::new())
+/// A file whose variables are filled in and that the schema allows.
+struct Checked {
+    place: Place,
+    root: Node,
+    minor: u8,
 }
 
-/// The names of the variables that stand in services' images, by service: they hold the versions.
-pub fn render(input: Input<'_>, files: &Files) -> Result<(Stack, Vec<Warning>), Vec<StackError>> {
-    let _ = (input, files);
-    Err(Vec::new())
+/// The repository's files (env files, secrets, configs) that must be at hand to render the stack.
+pub fn referenced_files(input: Input<'_>) -> Result<BTreeSet<RepoPath>, Vec<StackError>> {
+    let mut findings = Findings::default();
+    let (base, checked, _) = check_all(input, &mut findings);
+    let mut paths = BTreeSet::new();
+    for file in &checked {
+        let around = surroundings(input, &base, None, file.minor);
+        let root = Cursor::new(&file.root, file.place.clone());
+        for (_, service) in root.get("services").iter().flat_map(Cursor::entries) {
+            paths.extend(load::env_files(&service, around, &mut findings).into_iter().map(|file| file.value));
+        }
+        let document = load::load(&root, around, &mut findings);
+        let objects = document.secrets.into_values().chain(document.configs.into_values());
+        paths.extend(objects.filter_map(|object| object.file).map(|file| file.value));
+    }
+    findings.conclude(paths).map(|(paths, _)| paths)
 }
+
+/// Renders a stack. `files` holds what [`referenced_files`] asked for.
+pub fn render(input: Input<'_>, files: &Files) -> Result<(Stack, Vec<Warning>), Vec<StackError>> {
+    let mut findings = Findings::default();
+    let (base, checked, complete) = check_all(input, &mut findings);
+    let mut merged: Option<Document> = None;
+    for file in &checked {
+        let around = surroundings(input, &base, Some(files), file.minor);
+        let root = Cursor::new(&file.root, file.place.clone());
+        schema::warn_of_ignored(&root, &mut findings);
+        let document = load::load(&root, around, &mut findings);
+        match &mut merged {
+            Some(merged) => merge::merge(merged, document, &mut findings),
+            None => merged = Some(document),
+        }
+    }
+    let document = merged.unwrap_or_default();
+    // A file that could not be read at all would make everything that it declares look undefined.
+    if complete {
+        if document.services.is_empty() {
+            let first = input.files.first().map_or("the stack", |file| file.path.as_str());
+            findings.refuse(&Place::of_file(0, first), "there are no services: add them under `services`");
+        }
+        convert::refuse_cycles(&document, &mut findings);
+        let stack = convert::convert(input.stack, &document, files, &mut findings);
+        return findings.conclude(stack);
+    }
+    findings.conclude(()).and(Err(Vec::new()))
+}
+
+fn surroundings<'a>(input: Input<'a>, base: &'a Base, files: Option<&'a Files>, minor: u8) -> Surroundings<'a> {
+    Surroundings { variables: input.variables, base, files, bind_base: input.bind_base, minor }
+}
+
+/// Reads and checks every file. The last value says whether all of them could be read.
+fn check_all(input: Input<'_>, findings: &mut Findings) -> (Base, Vec<Checked>, bool) {
+    let base = input.files.first().map(|file| Base::of(&file.path)).unwrap_or_default();
+    let mut version: Option<(String, Place)> = None;
+    let mut checked = Vec::new();
+    for (order, file) in input.files.iter().enumerate() {
+        let place = Place::of_file(order, file.path.as_str());
+        let Some((text, one)) = check_file(&place, file, input.variables, findings) else { continue };
+        match &version {
+            Some((first, at)) if *first != text => {
+                let message = format!("the version {text} differs from {first} in {at}: all files need the same");
+                findings.refuse(&place, message);
+            }
+            Some(_) => (),
+            None => version = Some((text, place)),
+        }
+        checked.push(one);
+    }
+    let complete = checked.len() == input.files.len();
+    (base, checked, complete)
+}
+
+fn check_file(
+    place: &Place,
+    file: &StackFile,
+    variables: &Variables,
+    findings: &mut Findings,
+) -> Option<(String, Checked)> {
+    let mut root = match yaml::parse(&file.text) {
+        Ok(root) => root,
+        Err(error) => {
+            findings.refuse(&place.clone().at_line(error.line), error.message);
+            return None;
+        }
+    };
+    let (text, minor) = schema::version(&Cursor::new(&root, place.clone()), findings)?;
+    interpolate::interpolate(&mut root, place, variables, findings);
+    schema::check(&Cursor::new(&root, place.clone()), minor, findings);
+    Some((text, Checked { place: place.clone(), root, minor }))
+}
+
+#[cfg(test)]
+mod tests;
