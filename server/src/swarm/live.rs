@@ -1,0 +1,100 @@
+//! Everything that a plan is made against, asked for at once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::models::{Config, Network, NetworkInspect, Secret};
+use bollard::query_parameters::InspectNetworkOptionsBuilder;
+use futures::future::join_all;
+use futures::try_join;
+use release_manager::engine::{LiveObject, LiveStack};
+use release_manager::names::StackName;
+use release_manager::ports::SwarmError;
+use serde_json::Value;
+
+use super::client::{Client, READ};
+use super::read;
+
+/// Networks that every Engine has and every service may use, although lists show them with the scope of the node.
+const PREDEFINED: [&str; 3] = ["host", "bridge", "none"];
+
+pub(super) async fn live(client: &Client, stack: &StackName) -> Result<LiveStack, SwarmError> {
+    let trouble = client.trouble(READ);
+    let (services, nodes, networks, predefined, secrets, configs) = try_join!(
+        client.get("/services", &[("status", "true")]),
+        client.get("/nodes", &[]),
+        client.ask(READ, |docker| async move { docker.list_networks(None).await }),
+        async { Ok(join_all(PREDEFINED.map(|name| of_the_swarm(client, name))).await) },
+        client.ask(READ, |docker| async move { docker.list_secrets(None).await }),
+        client.ask(READ, |docker| async move { docker.list_configs(None).await }),
+    )?;
+    let mut live = LiveStack {
+        nodes: read::list("node", &nodes, read::node).map_err(|missing| trouble.unreadable(missing.0))?,
+        networks: by_scope(networks, predefined.into_iter().flatten()),
+        secrets: secrets.into_iter().filter_map(secret).collect(),
+        configs: configs.into_iter().filter_map(config).collect(),
+        ..LiveStack::default()
+    };
+    let services = read::list("service", &services, with_ports).map_err(|missing| trouble.unreadable(missing.0))?;
+    for ((name, service), ports) in services {
+        if read::belongs_to(&service.spec, stack.as_str()) {
+            live.services.insert(name, service);
+        } else {
+            live.others.insert(name, ports);
+        }
+    }
+    Ok(live)
+}
+
+type ServiceWithPorts = ((String, release_manager::engine::LiveService), Vec<String>);
+
+fn with_ports(answer: &Value) -> Option<ServiceWithPorts> {
+    Some((read::service(answer)?, read::ingress_ports(answer)))
+}
+
+/// A predefined network has a second id for the whole Swarm: the one that service specs show, and lists do not.
+async fn of_the_swarm(client: &Client, name: &'static str) -> Option<(String, LiveObject)> {
+    let options = InspectNetworkOptionsBuilder::default().scope("swarm").build();
+    let found = client.ask(READ, |docker| {
+        let options = options.clone();
+        async move { docker.inspect_network(name, Some(options)).await }
+    });
+    let NetworkInspect { id, labels, .. } = found.await.ok()?;
+    Some((name.to_owned(), object(id, labels, "swarm")?))
+}
+
+/// Networks by name: where a node and the Swarm have one of the same name, services mean the Swarm's.
+fn by_scope(
+    listed: Vec<Network>,
+    predefined: impl IntoIterator<Item = (String, LiveObject)>,
+) -> BTreeMap<String, LiveObject> {
+    let mut networks: BTreeMap<String, LiveObject> = BTreeMap::new();
+    for network in listed {
+        let Some(name) = network.name else { continue };
+        let scope = match network.scope {
+            _ if PREDEFINED.contains(&&*name) => "swarm".to_owned(),
+            scope => scope.unwrap_or_default(),
+        };
+        let Some(found) = object(network.id, network.labels, &scope) else { continue };
+        if networks.get(&name).is_none_or(|known| known.scope != "swarm") {
+            networks.insert(name, found);
+        }
+    }
+    networks.extend(predefined);
+    networks
+}
+
+fn secret(secret: Secret) -> Option<(String, LiveObject)> {
+    let spec = secret.spec?;
+    Some((spec.name?, object(secret.id, spec.labels, "swarm")?))
+}
+
+fn config(config: Config) -> Option<(String, LiveObject)> {
+    let spec = config.spec?;
+    let found = object(config.id, spec.labels, "swarm")?;
+    Some((spec.name?, LiveObject { data: spec.data, ..found }))
+}
+
+fn object(id: Option<String>, labels: Option<HashMap<String, String>>, scope: &str) -> Option<LiveObject> {
+    let labels = labels.unwrap_or_default().into_iter().collect();
+    Some(LiveObject { id: id?, labels, scope: scope.to_owned(), data: None })
+}
