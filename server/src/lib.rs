@@ -1,4 +1,5 @@
 //! The adapters of Release Manager: git hosts, Docker, SQLite, HTTP.
 
+pub mod demo;
 pub mod source;
 pub mod swarm;
