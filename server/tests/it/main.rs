@@ -1,3 +1,4 @@
 //! Integration tests: real SQLite, real router, real sockets.
 
+mod fake_github;
 mod source;

@@ -27,13 +27,15 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRemote {
     /// The text is no address of a repository.
-    #[error("`{0}` is no git repository: use `https://…`, `ssh://…`, `user@host:path`, `file://…` or an absolute path")]
+    #[error(
+        "GIT_URL `{0}` is no git repository: use `https://…`, `ssh://…`, `user@host:path`, `file://…`, or a directory that begins with `/` or `.`"
+    )]
     Address(String),
     /// A password that would be shown wherever the address is.
-    #[error("the address of the git repository at {0} holds a password: leave it out and give it as the token")]
+    #[error("GIT_URL at {0} holds a password: leave it out and give it as GIT_TOKEN")]
     Password(String),
     /// The token would be sent for everybody to read.
-    #[error("the token would go to {0} unencrypted: use `https`")]
+    #[error("GIT_TOKEN would go to {0} unencrypted: use `https`")]
     Unencrypted(String),
     /// SSH without what it needs.
     #[error("{host} is reached by SSH, which needs {what}")]
@@ -66,9 +68,9 @@ impl Remote {
             }
             Kind::Ssh(url) => {
                 let what = if credentials.ssh_key.is_none() {
-                    "a private key: give the file of a deploy key"
+                    "a private key: set GIT_SSH_KEY_FILE to the file of a deploy key"
                 } else if credentials.known_hosts.is_none() {
-                    "the keys of the host, so that nobody can take its place: write them to a file with `ssh-keyscan HOST`, compare them with those that the host publishes, and give the file"
+                    "the keys of the host, so that nobody can take its place: write them to a file with `ssh-keyscan HOST`, compare them with those that the host publishes, and set GIT_KNOWN_HOSTS_FILE"
                 } else {
                     return Ok(());
                 };
@@ -89,7 +91,7 @@ impl FromStr for Remote {
         } else if let Some((login, path)) = scp(raw) {
             let url = Url::parse(&format!("ssh://{login}/{}", path.trim_start_matches('/')));
             Kind::Ssh(url.map_err(|_| InvalidRemote::Address(raw.to_owned()))?)
-        } else if Path::new(raw).is_absolute() {
+        } else if Path::new(raw).is_absolute() || raw.starts_with('.') {
             Kind::Local(PathBuf::from(raw))
         } else {
             return Err(InvalidRemote::Address(raw.chars().take(200).collect()));
@@ -108,8 +110,7 @@ impl fmt::Display for Remote {
 }
 
 fn from_url(raw: &str) -> Result<Kind, InvalidRemote> {
-    let mut url =
-        Url::parse(raw).map_err(|_| InvalidRemote::Address("the text before `://` and after it".to_owned()))?;
+    let mut url = Url::parse(raw).map_err(|_| InvalidRemote::Address(scheme_of(raw)))?;
     let shown = InvalidRemote::Address(without_userinfo(&url).to_string());
     if url.password().is_some() {
         return Err(InvalidRemote::Password(host_of(&url)));
@@ -125,6 +126,11 @@ fn from_url(raw: &str) -> Result<Kind, InvalidRemote> {
         }
         _ => Err(shown),
     }
+}
+
+/// What can be shown of an address that cannot be read: there may be a password in the rest.
+fn scheme_of(raw: &str) -> String {
+    raw.split_once("://").map_or_else(String::new, |(scheme, _)| format!("{scheme}://…"))
 }
 
 /// `user@host:path`: a colon before any slash.
@@ -177,14 +183,15 @@ mod tests {
         check("ssh://git@git.example.org:2222/me/lab.git", Ok("ssh://git.example.org:2222/me/lab.git"));
         check("/srv/lab", Ok("/srv/lab"));
         check("file:///srv/lab", Ok("/srv/lab"));
+        check("./lab", Ok("./lab"));
     }
 
     #[test]
     fn an_address_that_cannot_work_is_refused_without_repeating_a_secret() {
-        check("https://me:hunter2@git.example.org/lab.git", Err("give it as the token"));
+        check("https://me:hunter2@git.example.org/lab.git", Err("give it as GIT_TOKEN"));
         check("git://git.example.org/lab", Err("is no git repository"));
-        check("lab", Err("absolute path"));
-        check("", Err("absolute path"));
+        check("lab", Err("a directory that begins"));
+        check("", Err("a directory that begins"));
         for raw in ["https://me:hunter2@git.example.org/lab", "ftp://me:hunter2@x/lab", "ht tp://me:hunter2@x"] {
             let error = raw.parse::<Remote>().unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

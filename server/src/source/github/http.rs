@@ -56,7 +56,9 @@ pub(super) enum Failure {
     Limited(Duration),
     /// The token was refused too often.
     Locked(String),
-    /// No connection, a time-out, half a body.
+    /// It took too long.
+    TimedOut(String),
+    /// No connection, or half a body.
     Broken { detail: String, source: Option<BoxedError> },
     /// More than the cap.
     TooLarge,
@@ -108,7 +110,7 @@ impl Http {
         let total = self.timeouts.total;
         let answer = tokio::time::timeout(total, self.follow(request))
             .await
-            .map_err(|_| Failure::broken(format!("no whole answer within {} s", total.as_secs_f32())))??;
+            .map_err(|_| Failure::TimedOut(format!("no whole answer within {} s", total.as_secs_f32())))??;
         let now = Instant::now();
         let seen = Seen { status: answer.status, headers: &answer.headers, body: &answer.body };
         match self.limits().note(&seen, now, jitter()) {
@@ -174,14 +176,15 @@ impl Http {
 
     fn lost(&self, error: reqwest::Error) -> Failure {
         let error = error.without_url();
-        let detail = if error.is_timeout() && error.is_connect() {
-            format!("no connection within {} s", self.timeouts.connect.as_secs_f32())
-        } else if error.is_timeout() {
-            format!("no answer within {} s", self.timeouts.read.as_secs_f32())
-        } else {
-            innermost(&error)
-        };
-        Failure::Broken { detail, source: Some(Box::new(error)) }
+        if error.is_timeout() {
+            let (what, limit) = if error.is_connect() {
+                ("no connection", self.timeouts.connect)
+            } else {
+                ("no answer", self.timeouts.read)
+            };
+            return Failure::TimedOut(format!("{what} within {} s", limit.as_secs_f32()));
+        }
+        Failure::Broken { detail: innermost(&error), source: Some(Box::new(error)) }
     }
 }
 
@@ -201,6 +204,9 @@ async fn receive(mut response: Response, cap: usize) -> Result<Answer, Failure> 
             Ok(Some(_) | None) => break,
             Err(error) => {
                 let error = error.without_url();
+                if error.is_timeout() {
+                    return Err(Failure::TimedOut("its answer stopped in the middle".to_owned()));
+                }
                 let detail = format!("its answer broke off: {}", innermost(&error));
                 return Err(Failure::Broken { detail, source: Some(Box::new(error)) });
             }

@@ -169,6 +169,7 @@ impl GitHub {
         match failure {
             Failure::Limited(retry_after) => SourceError::RateLimited { host: self.host(), retry_after },
             Failure::Locked(detail) => SourceError::Unauthorised { host: self.host(), detail },
+            Failure::TimedOut(detail) => self.unreachable(detail),
             Failure::Broken { detail, source } => SourceError::Unreachable { host: self.host(), detail, source },
             Failure::TooLarge => self.unreachable("its answer is larger than any that makes sense"),
         }

@@ -1,6 +1,7 @@
 //! The source: GitHub over REST, git repositories, and the demo's sample.
 
 mod git;
+mod github;
 mod homelab;
 
 use release_manager::names::{CommitSha, RepoPath};
