@@ -14,7 +14,7 @@ help: ## Show this list
 demo: ## Try it: a sample homelab on a simulated Docker Engine [ENGINE=docker] [PORT=8080] [DIR=data/demo]
 	@scripts/demo --port $(PORT) --dir $(DIR) --engine $(ENGINE)
 
-dev: ## The demo, rebuilt and reloaded at every change of the code [PORT=8080]
+dev: ## The demo, rebuilt and restarted at every change of the code [PORT=8080]
 	@scripts/dev --port $(PORT) --dir $(DIR) --engine $(ENGINE)
 
 test: ## Run every test: unit, integration, simulator, real Docker Engine, browser
