@@ -1,0 +1,31 @@
+//! What pages are made of. A component gets data and shows it; it neither fetches nor decides.
+
+mod banners;
+mod basics;
+mod comparison;
+mod environment_card;
+mod evidence;
+mod header;
+mod icon;
+mod loaded;
+mod progress;
+
+pub use banners::{Banner, Banners};
+pub use basics::{Age, Badge, Commit, Elapsed, Empty, Field, HealthDot, PageHead, Sha, VersionText, Versions};
+pub use comparison::{ChangeTable, Choice, Findings, PlanDetails};
+pub use environment_card::EnvironmentCard;
+pub use evidence::EvidenceView;
+pub use header::Header;
+pub use icon::{Icon, Symbol};
+pub use loaded::{Loaded, Refused, Skeleton};
+pub use progress::{ProgressLink, Steps};
+
+use leptos::prelude::*;
+
+/// Follows one part of something that changes, and keeps the last value once that part is gone.
+pub fn follow<T>(initial: T, pick: impl Fn() -> Option<T> + Send + Sync + 'static) -> Memo<T>
+where
+    T: Clone + PartialEq + Send + Sync + 'static,
+{
+    Memo::new(move |last: Option<&T>| pick().or_else(|| last.cloned()).unwrap_or_else(|| initial.clone()))
+}

@@ -1,0 +1,126 @@
+//! The environments as releases flow through them, and what waits to be promoted.
+
+use leptos::prelude::*;
+use release_manager::names::EnvironmentName;
+use release_manager::views::{Comparison, EnvironmentView, Overview};
+
+use crate::app_data::use_overview;
+use crate::components::{ChangeTable, Empty, EnvironmentCard, Findings, Icon, Loaded, PageHead, Symbol, follow};
+use crate::live::use_live;
+use crate::rpc;
+use crate::view::{self, Tone};
+
+/// `/`
+#[component]
+pub fn DashboardPage() -> impl IntoView {
+    let overview = use_overview();
+    view! {
+        <PageHead title="Dashboard" lead="What runs where, and what waits to go further."/>
+        <Loaded resource=overview let:overview>
+            <Pipeline overview/>
+            <Promotions overview/>
+        </Loaded>
+    }
+}
+
+#[component]
+fn Pipeline(overview: RwSignal<Overview>) -> impl IntoView {
+    let find = move |name: &EnvironmentName| {
+        overview.with(|overview| overview.environments.iter().find(|found| found.name == *name).cloned())
+    };
+    view! {
+        <ol class="pipeline" aria-label="Environments in the order in which releases flow">
+            <For
+                each=move || overview.with(|overview| overview.environments.clone())
+                key=|environment| environment.name.clone()
+                let:environment
+            >
+                {
+                    let name = environment.name.clone();
+                    let environment = follow(environment, move || find(&name));
+                    view! {
+                        <li>
+                            <EnvironmentCard environment/>
+                        </li>
+                    }
+                }
+            </For>
+        </ol>
+        {move || overview.with(|overview| overview.environments.is_empty()).then(|| view! {
+            <Empty symbol=Symbol::Box title="No environments" text="The pipeline has no environment to show."/>
+        })}
+    }
+}
+
+/// What waits before each environment that takes releases from another.
+#[component]
+fn Promotions(overview: RwSignal<Overview>) -> impl IntoView {
+    let targets = Memo::new(move |_| {
+        let promotes = |environment: &&EnvironmentView| environment.promotes_from.is_some();
+        overview.with(|overview| {
+            let targets = overview.environments.iter().filter(promotes);
+            targets.map(|environment| environment.name.clone()).collect::<Vec<_>>()
+        })
+    });
+    view! {
+        <For each=move || targets.get() key=Clone::clone let:target>
+            <Promotion target/>
+        </For>
+    }
+}
+
+#[component]
+fn Promotion(target: EnvironmentName) -> impl IntoView {
+    let live = use_live();
+    let asked = target.clone();
+    let comparison = Resource::new(move || live.epoch(), move |_| rpc::compare(asked.clone(), true, Vec::new()));
+    let heading = format!("changes-{target}");
+    let labelled_by = heading.clone();
+    view! {
+        <section class="card" aria-labelledby=labelled_by>
+            <header class="card-head">
+                <h2 id=heading>{format!("Changes to deploy to {target}")}</h2>
+            </header>
+            <Loaded resource=comparison let:comparison>
+                <Waiting comparison/>
+            </Loaded>
+        </section>
+    }
+}
+
+#[component]
+fn Waiting(comparison: RwSignal<Comparison>) -> impl IntoView {
+    let (from, to) = comparison.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
+    let number = Memo::new(move |_| comparison.with(|comparison| view::changed(&comparison.changes).len()));
+    let href = format!("/changes/{to}");
+    let caption = {
+        let (from, to) = (from.clone(), to.clone());
+        move || match number.get() {
+            0 => format!("{to} runs what {from} runs."),
+            number => format!("{} in {from} that {to} does not have.", view::count(number, "change", "changes")),
+        }
+    };
+    let changes = Signal::derive(move || comparison.with(|comparison| comparison.changes.clone()));
+    let to_name = to.to_string();
+    view! {
+        <ChangeTable changes from to/>
+        <Findings
+            tone=Tone::Bad
+            title="This cannot be deployed"
+            findings=Signal::derive(move || comparison.with(|comparison| comparison.blockers.clone()))
+        />
+        <footer class="card-foot">
+            <p class="muted">{caption}</p>
+            {move || if number.get() == 0 {
+                view! { <span class="done"><Icon symbol=Symbol::Check/>"Nothing to deploy"</span> }.into_any()
+            } else {
+                view! {
+                    <a class="button primary" href=href.clone()>
+                        <Icon symbol=Symbol::Promote/>
+                        {format!("Deploy to {to_name}…")}
+                    </a>
+                }.into_any()
+            }}
+        </footer>
+    }
+}

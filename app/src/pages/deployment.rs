@@ -1,0 +1,200 @@
+//! One deployment: its progress while it runs, its evidence for ever after.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use release_manager::deployment::Status;
+use release_manager::names::{DeploymentId, ServiceName};
+use release_manager::views::DeploymentView;
+
+use crate::components::{
+    Age, Badge, Elapsed, EvidenceView, Field, Icon, Loaded, PageHead, Sha, Steps, Symbol, Versions,
+};
+use crate::live::use_live;
+use crate::pages::NotFoundPage;
+use crate::rpc::{self, Cancel};
+use crate::view::{self, ServiceLine};
+
+/// `/deployments/:id`
+#[component]
+pub fn DeploymentPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| {
+        params.with(|params| params.get_str("id").and_then(|id| id.parse::<i64>().ok()).map(DeploymentId))
+    });
+    move || match id.get() {
+        Some(id) => view! { <Deployment id/> }.into_any(),
+        None => view! { <NotFoundPage/> }.into_any(),
+    }
+}
+
+#[component]
+fn Deployment(id: DeploymentId) -> impl IntoView {
+    let live = use_live();
+    let deployment = Resource::new(move || live.epoch(), move |_| rpc::deployment(id));
+    view! {
+        <PageHead title=format!("Deployment {id}")/>
+        <Loaded resource=deployment let:deployment>
+            <Told id deployment/>
+        </Loaded>
+    }
+}
+
+#[component]
+fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView {
+    let live = use_live();
+    let progress = Memo::new(move |_| live.progress(id).or_else(|| deployment.with(|view| view.progress.clone())));
+    // History is the last word; until it has spoken, the running process is asked.
+    let status = Memo::new(move |_| match deployment.with(|view| view.deployment.status()) {
+        Status::InProgress => progress.with(|progress| progress.as_ref().map_or(Status::InProgress, |now| now.status)),
+        ended => ended,
+    });
+    let percent = Memo::new(move |_| match status.get() {
+        Status::InProgress => progress.with(|progress| progress.as_ref().map_or(0, view::percent)),
+        _ => 100,
+    });
+    let steps = Memo::new(move |_| {
+        deployment.with(|view| progress.with(|progress| view::steps(&view.deployment, progress.as_ref())))
+    });
+    let lines = Memo::new(move |_| {
+        deployment.with(|view| progress.with(|progress| view::lines(&view.deployment, progress.as_ref())))
+    });
+    let names = Memo::new(move |_| lines.with(|lines| lines.keys().cloned().collect::<Vec<_>>()));
+    let error = Memo::new(move |_| {
+        let recorded =
+            deployment.with(|view| view.deployment.ended.as_ref().and_then(|(_, end)| end.error_message.clone()));
+        recorded.or_else(|| progress.with(|progress| progress.as_ref().and_then(|now| now.error.clone())))
+    });
+    let running = Memo::new(move |_| status.get() == Status::InProgress);
+    view! {
+        <Summary deployment status percent/>
+        {move || error.get().map(|message| view! {
+            <section class="findings bad"><h3><Icon symbol=Symbol::Warning/>"Why it ended"</h3><p class="wrap">{message}</p></section>
+        })}
+        <div class="deployment-body">
+            <section class="card" aria-labelledby="steps-title">
+                <header class="card-head"><h2 id="steps-title">"Steps"</h2></header>
+                <Steps steps/>
+                {move || running.get().then(|| view! { <CancelButton id/> })}
+            </section>
+            <section class="card grow" aria-labelledby="services-title">
+                <header class="card-head"><h2 id="services-title">"Services"</h2></header>
+                <ul class="lines">
+                    <For each=move || names.get() key=Clone::clone let:name>
+                        {line(name, lines)}
+                    </For>
+                </ul>
+                {move || names.with(Vec::is_empty).then(|| view! {
+                    <p class="muted card-note">
+                        {if running.get() { "The plan is being made…" } else { "No service was touched." }}
+                    </p>
+                })}
+            </section>
+        </div>
+    }
+}
+
+/// What, where, why, by whom, and how far.
+#[component]
+fn Summary(deployment: RwSignal<DeploymentView>, status: Memo<Status>, percent: Memo<u8>) -> impl IntoView {
+    let first = deployment.with_untracked(|view| view.deployment.clone());
+    let environment = first.environment.to_string();
+    let ended = Signal::derive(move || deployment.with(|view| view.deployment.ended.as_ref().map(|(at, _)| *at)));
+    let spoken = {
+        let environment = environment.clone();
+        // Every tenth part is told aloud, not each percent.
+        Memo::new(move |_| view::status_sentence(status.get(), &environment, percent.get() / 10 * 10))
+    };
+    view! {
+        <section class="card summary" aria-label="Summary">
+            <div class="summary-head">
+                <h2>{view::title(&environment)}</h2>
+                {move || {
+                    let said = view::status(status.get());
+                    view! { <Badge tone=said.tone text=said.word/> }
+                }}
+                <span class="progress-number">{move || format!("{} %", percent.get())}</span>
+            </div>
+            <progress
+                class=move || view::status(status.get()).tone.class()
+                max="100"
+                value=move || percent.get().to_string()
+                aria-label="Progress of the deployment"
+            ></progress>
+            <p class="sr-only" aria-live="polite">{spoken}</p>
+            <dl class="facts">
+                <Field label="Cause">{view::cause(&first.cause)}</Field>
+                <Field label="By">{view::actor(&first.actor)}</Field>
+                {first.commit_sha.map(|sha| view! { <Field label="Commit"><Sha sha/></Field> })}
+                <Field label="Started"><Age at=first.started_at/></Field>
+                <Field label="Duration"><Elapsed from=first.started_at to=ended/></Field>
+            </dl>
+        </section>
+    }
+}
+
+fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, ServiceLine>>) -> impl IntoView {
+    let find = {
+        let name = name.clone();
+        move || lines.with(|lines| lines.get(&name).cloned())
+    };
+    let line = Memo::new(move |_| find());
+    let part = move |pick: fn(&ServiceLine) -> Option<String>| {
+        Signal::derive(move || line.with(|line| line.as_ref().and_then(pick)))
+    };
+    let state = Memo::new(move |_| line.with(|line| line.as_ref().map(|line| (line.word.clone(), line.tone))));
+    let message = Memo::new(move |_| part(|line| line.message.clone()).get());
+    let outcome = Memo::new(move |_| {
+        let outcome = line.with(|line| line.as_ref().and_then(|line| line.outcome.clone()));
+        outcome.filter(|outcome| {
+            let evidence = &outcome.evidence;
+            evidence.failing_task.is_some() || evidence.old_tasks_serve || !evidence.log_lines.is_empty()
+        })
+    });
+    view! {
+        <li class="line">
+            <div class="line-head">
+                <strong class="name">{name.to_string()}</strong>
+                <Versions from=part(|line| line.from.clone()) to=part(|line| line.to.clone())/>
+                <span class="line-tasks" title="Tasks that run, of those that should">
+                    {move || part(|line| Some(line.tasks.clone())).get()}
+                </span>
+                {move || state.get().map(|(word, tone)| view! { <Badge tone text=word/> })}
+            </div>
+            {move || message.get().map(|message| view! { <p class="line-message wrap">{message}</p> })}
+            {move || outcome.get().map(|outcome| view! { <EvidenceView evidence=outcome.evidence/> })}
+        </li>
+    }
+}
+
+/// Asks before it stops anything, with and without WASM.
+#[component]
+fn CancelButton(id: DeploymentId) -> impl IntoView {
+    let cancel = ServerAction::<Cancel>::new();
+    let answer = move || match cancel.value().get() {
+        Some(Ok(())) => Some(
+            view! {
+                <p class="muted" role="status">"Asked to stop. It ends at the next safe point."</p>
+            }
+            .into_any(),
+        ),
+        Some(Err(error)) => Some(view! { <p class="error-text wrap" role="alert">{error.message}</p> }.into_any()),
+        None => None,
+    };
+    view! {
+        <div class="cancel">
+            <details class="ask">
+                <summary class="button danger-outline">"Cancel deployment…"</summary>
+                <div class="ask-body">
+                    <p>"It stops at the next safe point. What has been written stays as it is, and the record says what that is."</p>
+                    <ActionForm action=cancel>
+                        <input type="hidden" name="id" value=id.to_string()/>
+                        <button class="button danger" type="submit" disabled=move || cancel.pending().get()>
+                            "Stop this deployment"
+                        </button>
+                    </ActionForm>
+                </div>
+            </details>
+            {answer}
+        </div>
+    }
+}

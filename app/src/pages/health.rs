@@ -1,0 +1,186 @@
+//! How every service of every environment is, as it is seen now.
+
+use leptos::prelude::*;
+use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
+use release_manager::names::{EnvironmentName, ServiceName};
+use release_manager::release::ServiceVersion;
+
+use crate::app_data::use_overview;
+use crate::clock::use_clock;
+use crate::components::{Age, Badge, Empty, Field, HealthDot, Icon, Loaded, PageHead, Symbol, VersionText, follow};
+use crate::live::use_live;
+use crate::view;
+
+/// `/health`
+#[component]
+pub fn HealthPage() -> impl IntoView {
+    let overview = use_overview();
+    view! {
+        <PageHead title="Health" lead="Every service as the Swarm shows it, updated by itself."/>
+        <Loaded resource=overview let:overview>
+            {
+                let names = Memo::new(move |_| {
+                    overview.with(|overview| {
+                        overview.environments.iter().map(|found| found.name.clone()).collect::<Vec<_>>()
+                    })
+                });
+                view! {
+                    <div class="health-grid">
+                        <For each=move || names.get() key=Clone::clone let:name>
+                            <EnvironmentCard name/>
+                        </For>
+                    </div>
+                }
+            }
+        </Loaded>
+    }
+}
+
+#[component]
+fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
+    let live = use_live();
+    let heading = format!("health-{name}");
+    let labelled_by = heading.clone();
+    let title = view::title(name.as_str());
+    let health = Memo::new(move |_| live.environment(&name, |environment| environment.health.clone()));
+    let checked = Memo::new(move |_| health.with(|health| health.as_ref().and_then(|health| health.checked_at)));
+    let rolled_up = Memo::new(move |_| health.with(|health| health.as_ref().map(view::roll_up)));
+    let names = Memo::new(move |_| health.with(|health| health.as_ref().map(worst_first).unwrap_or_default()));
+    let none = Memo::new(move |_| names.with(Vec::is_empty));
+    view! {
+        <section class="card" aria-labelledby=labelled_by>
+            <header class="card-head">
+                <h2 id=heading>{title}</h2>
+                {move || rolled_up.get().map(|(tone, text)| view! {
+                    <span class=format!("roll-up {}", tone.class())>
+                        <span class=format!("dot {}", tone.class())></span>
+                        {text}
+                    </span>
+                })}
+                <span class="muted card-age">
+                    {move || match checked.get() {
+                        Some(at) => view! { "checked " <Age at/> }.into_any(),
+                        None => view! { "not checked yet" }.into_any(),
+                    }}
+                </span>
+            </header>
+            <ul class="health-list">
+                <For each=move || names.get() key=Clone::clone let:name>
+                    {service(name, health)}
+                </For>
+            </ul>
+            {move || none.get().then(|| view! {
+                <Empty symbol=Symbol::Health title="Nothing to see" text="No service of this environment was found in the Swarm."/>
+            })}
+        </section>
+    }
+}
+
+/// What needs a look comes first; within that, by name.
+fn worst_first(health: &EnvironmentHealth) -> Vec<ServiceName> {
+    let rank = |status| match status {
+        HealthStatus::Unhealthy => 0,
+        HealthStatus::Unknown => 1,
+        HealthStatus::Progressing => 2,
+        HealthStatus::Healthy => 3,
+    };
+    let mut names: Vec<(u8, &ServiceName)> =
+        health.services.iter().map(|(name, service)| (rank(service.status), name)).collect();
+    names.sort_unstable();
+    names.into_iter().map(|(_, name)| name.clone()).collect()
+}
+
+fn service(name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl IntoView {
+    let first = ServiceHealth {
+        status: HealthStatus::Unknown,
+        running: 0,
+        desired: 0,
+        error: None,
+        running_since: None,
+        image: String::new(),
+    };
+    let service = follow(first, {
+        let name = name.clone();
+        move || health.with(|health| health.as_ref().and_then(|health| health.services.get(&name).cloned()))
+    });
+    let status = Memo::new(move |_| service.with(|service| service.status));
+    let replicas = Memo::new(move |_| service.with(|service| format!("{}/{}", service.running, service.desired)));
+    let version = Memo::new(move |_| {
+        service.with(|service| ServiceVersion::of_image(&service.image).map(|read| read.version.to_string()))
+    });
+    let error = Memo::new(move |_| service.with(|service| service.error.clone()));
+    view! {
+        <li>
+            <details class="health-item">
+                <summary>
+                    <HealthDot status=Signal::derive(move || Some(status.get()))/>
+                    <strong class="name">{name.to_string()}</strong>
+                    <span class="replicas" title="Tasks that run, of those that should">{replicas}</span>
+                    <VersionText version/>
+                    <Icon symbol=Symbol::Chevron/>
+                    {move || error.get().map(|error| view! { <span class="error-text health-error">{error}</span> })}
+                </summary>
+                <Details service status error/>
+            </details>
+        </li>
+    }
+}
+
+#[component]
+fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo<Option<String>>) -> impl IntoView {
+    let clock = use_clock();
+    let image = Memo::new(move |_| service.with(|service| service.image.clone()));
+    let since = Memo::new(move |_| service.with(|service| service.running_since));
+    let uptime = Memo::new(move |_| since.get().map(|since| view::duration(clock.now().seconds_since(since))));
+    view! {
+        <div class="details">
+            <dl class="facts">
+                <Field label="Status">
+                    {move || {
+                        let said = view::health(Some(status.get()));
+                        view! { <Badge tone=said.tone text=said.word/> }
+                    }}
+                </Field>
+                <Field label="Uptime">{move || uptime.get().unwrap_or_else(|| "not running".to_owned())}</Field>
+                <Field label="Running since">
+                    {move || match since.get() {
+                        Some(at) => view! { <Age at/> }.into_any(),
+                        None => view! { "—" }.into_any(),
+                    }}
+                </Field>
+                <Field label="Image"><code class="wrap">{image}</code></Field>
+            </dl>
+            {move || error.get().map(|error| view! { <pre class="error-text" tabindex="0">{error}</pre> })}
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_needs_a_look_comes_first() {
+        let of = |status| ServiceHealth {
+            status,
+            running: 0,
+            desired: 0,
+            error: None,
+            running_since: None,
+            image: String::new(),
+        };
+        let services: BTreeMap<ServiceName, ServiceHealth> = [
+            ("a", HealthStatus::Healthy),
+            ("b", HealthStatus::Unhealthy),
+            ("c", HealthStatus::Progressing),
+            ("d", HealthStatus::Unhealthy),
+        ]
+        .map(|(name, status)| (name.parse().unwrap(), of(status)))
+        .into();
+        let names = worst_first(&EnvironmentHealth { checked_at: None, services });
+        let names: Vec<&str> = names.iter().map(ServiceName::as_str).collect();
+        assert_eq!(names, ["b", "d", "c", "a"]);
+    }
+}
