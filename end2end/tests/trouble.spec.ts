@@ -10,7 +10,7 @@ test("an env file that cannot be read is named with its place, and preprod keeps
   const preprod = card(page, "Preprod");
   await expect(preprod.getByText("The newest revision is not deployed here")).toBeVisible({ timeout: 30_000 });
   const line = good.split("\n").length + 1;
-  await expect(preprod.getByText("env/.env.preprod")).toBeVisible();
+  await expect(preprod.getByText("env/.env.preprod").first()).toBeVisible();
   await expect(preprod.getByText(new RegExp(`\\b${line}\\b`)).first()).toBeVisible();
   await expect(preprod.getByRole("button", { name: "Retry" })).toBeVisible();
   expect(await demo.versions("preprod")).toEqual(before);
