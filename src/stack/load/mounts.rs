@@ -81,7 +81,9 @@ fn short(spec: &str, place: &Place) -> Result<Mount, String> {
             options
         }
         _ => {
-            return Err(format!("`{spec}` is not a volume: write `source:target[:options]`, there are too many colons"));
+            return Err(format!(
+                "`{spec}` is not a volume: write `source:target[:options]`, there are too many colons"
+            ));
         }
     };
     for option in options.split(',') {

@@ -12,15 +12,16 @@ use super::{path, sha};
 const MIB: usize = 1024 * 1024;
 const LINK: i32 = 0o120_000;
 const SUBMODULE: i32 = 0o160_000;
-const FILE: i32 = 0o100_644;
+pub(super) const FILE: i32 = 0o100_644;
 
-struct Fixture {
+/// A repository in a directory of its own.
+pub(super) struct Fixture {
     directory: TempDir,
-    repository: Repository,
+    pub(super) repository: Repository,
 }
 
 impl Fixture {
-    fn new(is_bare: bool) -> Self {
+    pub(super) fn new(is_bare: bool) -> Self {
         let directory = TempDir::new().unwrap();
         let mut options = RepositoryInitOptions::new();
         options.initial_head("main").bare(is_bare).external_template(false);
@@ -29,7 +30,7 @@ impl Fixture {
     }
 
     /// Commits entries at the top of the tree, without a working copy.
-    fn commit(&self, branch: &str, entries: &[(&str, i32, &[u8])]) -> Oid {
+    pub(super) fn commit(&self, branch: &str, entries: &[(&str, i32, &[u8])]) -> Oid {
         let mut tree = self.repository.treebuilder(None).unwrap();
         for (name, mode, content) in entries {
             let id = match *mode {
@@ -46,6 +47,14 @@ impl Fixture {
         self.repository
             .commit(Some(&reference), &author, &author, "Say hello\n\nAt length.\n", &tree, &parents)
             .unwrap()
+    }
+
+    pub(super) fn delete_branch(&self, branch: &str) {
+        self.repository.find_reference(&format!("refs/heads/{branch}")).unwrap().delete().unwrap();
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
     }
 
     fn source(&self, branch: &str) -> Git {
