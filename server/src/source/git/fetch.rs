@@ -10,7 +10,7 @@ use git2::{
 };
 use release_manager::names::CommitSha;
 use release_manager::ports::SourceError;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
 use super::remote::Kind;
@@ -56,15 +56,15 @@ pub(super) fn open_or_create(settings: &GitSettings) -> Result<Repository, Sourc
 
 fn place(settings: &GitSettings) -> PathBuf {
     let digest = Sha256::digest(settings.remote.to_string());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    settings.cache.join(format!("{name}.git"))
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    settings.cache.join(format!("{number:016x}.git"))
 }
 
 /// Fetches what is wanted, with as little history as the host and libgit2 can agree on. Returns the branch's head.
 pub(super) fn fetch(
     repository: &Repository,
     settings: &GitSettings,
-    wanted: &Wanted<'_>,
+    wanted: Wanted<'_>,
     deadline: Instant,
 ) -> Result<Oid, SourceError> {
     let branch = format!("+{0}:{0}", settings.branch.reference());
@@ -140,7 +140,7 @@ fn credentials(given: &Credentials, username: Option<&str>, allowed: CredentialT
     }
     if allowed.contains(CredentialType::SSH_KEY) {
         let Some(key) = &given.ssh_key else { return refuse("it wants a private key, and none is set") };
-        let passphrase = given.ssh_passphrase.as_ref().map(|secret| secret.expose_secret());
+        let passphrase = given.ssh_passphrase.as_ref().map(ExposeSecret::expose_secret);
         return Cred::ssh_key(username, None, key, passphrase);
     }
     if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {

@@ -95,9 +95,9 @@ mod tests {
     const KEY: &[u8] = b"the key of the host";
 
     #[track_caller]
-    fn check_line(line: &str, host: &str, port: u16, expected: Result<(), Distrust>) {
+    fn check_line(line: &str, host: &str, port: u16, expected: &Result<(), Distrust>) {
         let line = line.replace("KEY", &STANDARD.encode(KEY)).replace("OTHER", &STANDARD.encode("another"));
-        assert_eq!(check(&line, host, port, KEY), expected, "{line}");
+        assert_eq!(&check(&line, host, port, KEY), expected, "{line}");
     }
 
     fn unknown() -> Result<(), Distrust> {
@@ -117,33 +117,33 @@ mod tests {
             "GIT.example.org ssh-ed25519 KEY",
             "git.example.org ssh-rsa OTHER\ngit.example.org ssh-ed25519 KEY",
         ] {
-            check_line(line, "git.example.org", 22, Ok(()));
+            check_line(line, "git.example.org", 22, &Ok(()));
         }
-        check_line("[git.example.org]:2222 ssh-ed25519 KEY", "git.example.org", 2222, Ok(()));
+        check_line("[git.example.org]:2222 ssh-ed25519 KEY", "git.example.org", 2222, &Ok(()));
     }
 
     #[test]
     fn a_key_of_somebody_else_is_not() {
-        check_line("", "git.example.org", 22, unknown());
-        check_line("example.org ssh-ed25519 KEY", "git.example.org", 22, unknown());
-        check_line("*.example.org,!git.example.org ssh-ed25519 KEY", "git.example.org", 22, unknown());
-        check_line("git.example.org ssh-ed25519 KEY", "git.example.org", 2222, unknown());
-        check_line("git.example.org ssh-ed25519 OTHER", "git.example.org", 22, other_key());
-        check_line("git.example.org ssh-ed25519 ???", "git.example.org", 22, other_key());
+        check_line("", "git.example.org", 22, &unknown());
+        check_line("example.org ssh-ed25519 KEY", "git.example.org", 22, &unknown());
+        check_line("*.example.org,!git.example.org ssh-ed25519 KEY", "git.example.org", 22, &unknown());
+        check_line("git.example.org ssh-ed25519 KEY", "git.example.org", 2222, &unknown());
+        check_line("git.example.org ssh-ed25519 OTHER", "git.example.org", 22, &other_key());
+        check_line("git.example.org ssh-ed25519 ???", "git.example.org", 22, &other_key());
         check_line(
             "git.example.org ssh-ed25519 KEY\n@revoked * ssh-ed25519 KEY",
             "git.example.org",
             22,
-            Err(Distrust::Revoked),
+            &Err(Distrust::Revoked),
         );
-        check_line("@cert-authority * ssh-ed25519 KEY", "git.example.org", 22, unknown());
+        check_line("@cert-authority * ssh-ed25519 KEY", "git.example.org", 22, &unknown());
     }
 
     #[test]
     fn a_name_that_was_hashed_is_found() {
         // The HMAC-SHA1 of `git.example.org` under the bytes 0 to 19.
         let hashed = "|1|AAECAwQFBgcICQoLDA0ODxAREhM=|gvHh3r1BCltA892h9G5kQrV6GG8= ssh-ed25519 KEY";
-        check_line(hashed, "git.example.org", 22, Ok(()));
-        check_line(hashed, "git.example.net", 22, Err(Distrust::Unknown("git.example.net".to_owned())));
+        check_line(hashed, "git.example.org", 22, &Ok(()));
+        check_line(hashed, "git.example.net", 22, &Err(Distrust::Unknown("git.example.net".to_owned())));
     }
 }

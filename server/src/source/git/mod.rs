@@ -46,7 +46,7 @@ pub struct GitSettings {
 impl GitSettings {
     /// Without credentials, and with a minute for a fetch.
     pub fn new(remote: Remote, branch: BranchName, cache: PathBuf) -> Self {
-        Self { remote, branch, cache, credentials: Credentials::default(), timeout: Duration::from_secs(60) }
+        Self { remote, branch, cache, credentials: Credentials::default(), timeout: Duration::from_mins(1) }
     }
 }
 
@@ -83,7 +83,7 @@ impl Git {
         let turn = self.turn().await?;
         self.blocking(turn, |settings, deadline| {
             let repository = fetch::open_or_create(settings)?;
-            let head = fetch::fetch(&repository, settings, &Wanted::Branch, deadline)?;
+            let head = fetch::fetch(&repository, settings, Wanted::Branch, deadline)?;
             objects::revision(&repository, settings, head)
         })
         .await
@@ -108,7 +108,7 @@ impl Git {
         self.blocking(turn, move |settings, deadline| {
             let repository = fetch::open_or_create(settings)?;
             if !objects::has_commit(&repository, &at) {
-                fetch::fetch(&repository, settings, &Wanted::Revision(&at), deadline)?;
+                fetch::fetch(&repository, settings, Wanted::Revision(&at), deadline)?;
             }
             objects::file(&repository, settings, &path, &at)
         })

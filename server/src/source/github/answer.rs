@@ -14,7 +14,8 @@ use super::http::Answer;
 #[derive(Deserialize)]
 struct Commit {
     sha: String,
-    commit: CommitText,
+    #[serde(rename = "commit")]
+    text: CommitText,
     author: Option<Account>,
 }
 
@@ -41,13 +42,13 @@ struct Account {
 pub(super) fn revision(answer: &Answer) -> Result<Revision, String> {
     let commit: Commit = json(answer)?;
     let sha = commit.sha.parse().map_err(|error| format!("its answer names no commit: {error}"))?;
-    let Some(signature) = commit.commit.committer.as_ref().or(commit.commit.author.as_ref()) else {
+    let Some(signature) = commit.text.committer.as_ref().or(commit.text.author.as_ref()) else {
         return Err("its answer does not say when the commit was made".to_owned());
     };
     let committed_at = signature.date.parse().map_err(|error| format!("its answer has a wrong date: {error}"))?;
     let account = commit.author.and_then(|account| account.login);
-    let author = account.or(commit.commit.author.map(|author| author.name)).unwrap_or_default();
-    Ok(Revision { sha, author, committed_at, message: commit.commit.message })
+    let author = account.or(commit.text.author.map(|author| author.name)).unwrap_or_default();
+    Ok(Revision { sha, author, committed_at, message: commit.text.message })
 }
 
 /// What stands at a path.
@@ -73,8 +74,8 @@ struct Content {
     size: usize,
     #[serde(default)]
     encoding: String,
-    #[serde(default)]
-    content: String,
+    #[serde(default, rename = "content")]
+    text: String,
     submodule_git_url: Option<String>,
 }
 
@@ -96,7 +97,7 @@ pub(super) fn entry(answer: &Answer, path: &RepoPath) -> Result<Entry, String> {
         other => return Err(format!("it calls `{path}` a `{other}`, which is not known here")),
     }
     let bytes = match content.encoding.as_str() {
-        "base64" if content.size == 0 || !content.content.is_empty() => Some(decode(&content.content, path)?),
+        "base64" if content.size == 0 || !content.text.is_empty() => Some(decode(&content.text, path)?),
         _ => None,
     };
     Ok(Entry::File { size: content.size, blob: content.sha, content: bytes })

@@ -6,19 +6,19 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 /// The longest wait that an answer can impose: the window of the primary limit, and a little.
-const LONGEST: Duration = Duration::from_secs(65 * 60);
+const LONGEST: Duration = Duration::from_mins(65);
 
 /// What is waited at least where GitHub does not say how long.
-const UNTOLD: Duration = Duration::from_secs(60);
+const UNTOLD: Duration = Duration::from_mins(1);
 
 /// The longest of those.
-const LONGEST_UNTOLD: Duration = Duration::from_secs(15 * 60);
+const LONGEST_UNTOLD: Duration = Duration::from_mins(15);
 
 /// After so many refusals in a row the token is not shown again for a while.
 const REFUSALS: u32 = 3;
 
 /// How long that is.
-const LOCKED: Duration = Duration::from_secs(15 * 60);
+const LOCKED: Duration = Duration::from_mins(15);
 
 /// What is known of GitHub's patience.
 #[derive(Debug, Default)]

@@ -4,16 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use git2::{Repository, StatusOptions};
+use release_manager::env_file;
+use release_manager::ports::Files;
+use release_manager::stack::{self, Input, Stack, StackFile};
 use server::demo::homelab::{self, HomelabError, Sample};
 use tempfile::TempDir;
+
+use super::path;
 
 fn text(name: &str) -> &'static str {
     homelab::FILES.iter().find(|(path, _)| *path == name).map(|(_, text)| *text).unwrap()
 }
 
-fn variables(environment: &str) -> BTreeMap<&'static str, &'static str> {
-    let lines = text(environment).lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split_once('=').unwrap()).collect()
+fn variables(environment: &str) -> BTreeMap<String, String> {
+    env_file::parse(text(&format!("env/.env.{environment}")).as_bytes()).unwrap()
+}
+
+fn rendered(environment: &str) -> Stack {
+    let file = StackFile { path: path("docker-swarm-stack.yml"), text: text("docker-swarm-stack.yml").to_owned() };
+    let name = format!("homelab-{environment}").parse().unwrap();
+    let variables = variables(environment);
+    let input = Input { stack: &name, files: &[file], variables: &variables, bind_base: None };
+    let wanted = stack::referenced_files(input).unwrap();
+    let files: Files =
+        wanted.into_iter().map(|path| (path.clone(), text(path.as_str()).as_bytes().to_owned())).collect();
+    let (stack, warnings) = stack::render(input, &files).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    stack
+}
+
+fn published_ports(stack: &Stack) -> BTreeSet<u64> {
+    let ports = stack.services.values().filter_map(|service| service.spec["EndpointSpec"]["Ports"].as_array());
+    ports.flatten().filter_map(|port| port["PublishedPort"].as_u64()).collect()
 }
 
 #[test]
@@ -51,17 +73,26 @@ fn a_directory_with_something_else_is_refused() {
 fn every_variable_of_the_stack_is_set_in_both_environments() {
     let stack = text("docker-swarm-stack.yml");
     let used: BTreeSet<&str> = stack.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
-    for environment in ["env/.env.preprod", "env/.env.prod"] {
-        let set: BTreeSet<&str> = variables(environment).into_keys().collect();
+    for environment in ["preprod", "prod"] {
+        let variables = variables(environment);
+        let set: BTreeSet<&str> = variables.keys().map(String::as_str).collect();
         assert_eq!(set, used, "{environment}");
     }
 }
 
 #[test]
 fn the_environments_differ_in_name_domain_and_ports_only() {
-    let (preprod, prod) = (variables("env/.env.preprod"), variables("env/.env.prod"));
+    let (preprod, prod) = (variables("preprod"), variables("prod"));
     for (name, value) in &preprod {
-        let must_differ = name.ends_with("_PORT") || matches!(*name, "ENV_NAME" | "DOMAIN_SUFFIX");
+        let must_differ = name.ends_with("_PORT") || matches!(name.as_str(), "ENV_NAME" | "DOMAIN_SUFFIX");
         assert_eq!(prod[name] != *value, must_differ, "{name}");
     }
+}
+
+#[test]
+fn both_environments_render_and_fit_on_one_swarm() {
+    let (preprod, prod) = (rendered("preprod"), rendered("prod"));
+    assert_eq!((preprod.services.len(), preprod.configs.len(), preprod.networks.len()), (10, 1, 1));
+    assert_eq!(published_ports(&preprod).len(), 3);
+    assert!(published_ports(&preprod).is_disjoint(&published_ports(&prod)));
 }
