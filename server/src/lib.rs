@@ -3,3 +3,4 @@
 pub mod demo;
 pub mod source;
 pub mod swarm;
+pub mod store;

@@ -2,3 +2,4 @@
 
 mod fake_github;
 mod source;
+mod store;

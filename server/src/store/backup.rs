@@ -1,0 +1,126 @@
+//! Copies that can be trusted: taken by SQLite in one transaction, verified, and only then given their name. A copy of
+//! the live file by other means lacks what stands in its `-wal`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use release_manager::ports::LedgerError;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, SqlitePool};
+
+use super::Store;
+use super::error::failed;
+use super::open::{beside, create_private, options, sync_directory};
+use super::seal::{VerifyError, verify};
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file of that name.
+    #[error("`{}` exists already: choose another name, a backup never replaces a file", .0.display())]
+    Exists(PathBuf),
+    /// The copy was made and is not good.
+    #[error("the copy at `{}` is not good ({detail}): the database itself may be damaged", path.display())]
+    Bad {
+        /// The copy.
+        path: PathBuf,
+        /// What SQLite found first.
+        detail: String,
+    },
+    /// The copy's history does not verify.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The file could not be made.
+    #[error("`{}` cannot be written: check that its directory exists and that this user may write there", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Store {
+    /// Writes a verified copy to `path`, which must not exist. Writing goes on meanwhile.
+    pub async fn backup_to(&self, path: &Path) -> Result<(), BackupError> {
+        let partial = copy(&self.path, path).await?;
+        let verified = verify_copy(&partial).await;
+        settle(&partial, path, verified)
+    }
+}
+
+/// Writes a copy whose pages are checked, but not its history: that may be of another schema. Keeps the copy that is
+/// there from an earlier try.
+pub(super) async fn copy_to(database: &Path, path: &Path) -> Result<(), BackupError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let partial = copy(database, path).await?;
+    let checked = check_pages(&partial).await;
+    settle(&partial, path, checked)
+}
+
+/// Copies to `<path>.partial`.
+async fn copy(database: &Path, path: &Path) -> Result<PathBuf, BackupError> {
+    if path.exists() {
+        return Err(BackupError::Exists(path.to_owned()));
+    }
+    let partial = beside(path, "partial");
+    let unusable = |source| BackupError::File { path: partial.clone(), source };
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+        _ => (),
+    }
+    create_private(&partial).map_err(unusable)?;
+    let mut connection = options(database).connect().await.map_err(failed)?;
+    let target = partial.to_string_lossy();
+    let copied = sqlx::query("vacuum into ?").bind(target.as_ref()).execute(&mut connection).await;
+    match copied {
+        Ok(_) => Ok(partial),
+        Err(error) => {
+            // What is left of it is of no use to anybody.
+            let _ = fs::remove_file(&partial);
+            Err(failed(error).into())
+        }
+    }
+}
+
+async fn open_copy(path: &Path) -> Result<SqlitePool, BackupError> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    Ok(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?)
+}
+
+async fn check_pages(path: &Path) -> Result<(), BackupError> {
+    let copy = open_copy(path).await?;
+    let found: Result<String, _> = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(&copy).await;
+    copy.close().await;
+    match found.map_err(failed)? {
+        found if found == "ok" => Ok(()),
+        detail => Err(BackupError::Bad { path: path.to_owned(), detail }),
+    }
+}
+
+async fn verify_copy(path: &Path) -> Result<(), BackupError> {
+    check_pages(path).await?;
+    let copy = open_copy(path).await?;
+    let verified = verify(&copy).await;
+    copy.close().await;
+    Ok(verified?)
+}
+
+/// Gives a good copy its name, durably; removes a bad one.
+fn settle(partial: &Path, path: &Path, checked: Result<(), BackupError>) -> Result<(), BackupError> {
+    if let Err(error) = checked {
+        let _ = fs::remove_file(partial);
+        return Err(error);
+    }
+    let unusable = |source| BackupError::File { path: path.to_owned(), source };
+    fs::File::open(partial).and_then(|file| file.sync_all()).map_err(unusable)?;
+    fs::rename(partial, path).map_err(unusable)?;
+    sync_directory(path).map_err(unusable)
+}

@@ -1,0 +1,76 @@
+//! What SQLite says, in words for people, with what to do.
+
+use release_manager::ports::{BoxedError, LedgerError};
+
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const READ_ONLY: u32 = 8;
+const IO: u32 = 10;
+const CORRUPT: u32 = 11;
+const FULL: u32 = 13;
+const CANNOT_OPEN: u32 = 14;
+const CONSTRAINT: u32 = 19;
+const NOT_A_DATABASE: u32 = 26;
+
+/// A query that failed.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+pub(super) fn failed(error: sqlx::Error) -> LedgerError {
+    LedgerError::Failed { detail: explain(&error), source: Box::new(error) }
+}
+
+/// A row that does not say what it should.
+pub(super) fn unreadable(what: &str, source: impl Into<BoxedError>) -> LedgerError {
+    let detail = format!("{what} cannot be read: restore the newest good backup");
+    LedgerError::Failed { detail, source: source.into() }
+}
+
+/// An order that contradicts what is stored.
+pub(super) fn refused(detail: String) -> LedgerError {
+    LedgerError::Failed { source: detail.clone().into(), detail }
+}
+
+/// Whether the file can no longer be trusted with writes.
+pub(super) fn is_fatal(error: &LedgerError) -> bool {
+    let LedgerError::Failed { source, .. } = error else { return false };
+    let code = source.downcast_ref::<sqlx::Error>().and_then(primary_code);
+    matches!(code, Some(IO | CORRUPT | NOT_A_DATABASE))
+}
+
+/// Whether SQLite found that the file is not what it should be.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// SQLite's result code without its extension.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let extended: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+fn explain(error: &sqlx::Error) -> String {
+    match (primary_code(error), error) {
+        (Some(FULL), _) => {
+            "the disk is full: free space; nothing is deployed until the ledger can be written".to_owned()
+        }
+        (Some(BUSY | LOCKED), _) => {
+            "another program keeps the file locked: close every other program that has it open".to_owned()
+        }
+        (Some(READ_ONLY), _) => {
+            "the file or its directory cannot be written: mount it writable, and give this user the right to write both"
+                .to_owned()
+        }
+        (Some(IO), _) => "the disk reported an error: check it, then start again".to_owned(),
+        (Some(CORRUPT | NOT_A_DATABASE), _) => {
+            "the file is damaged: stop, keep a copy of it, and restore the newest good backup".to_owned()
+        }
+        (Some(CANNOT_OPEN), _) => {
+            "the file cannot be opened: check that its directory exists and that this user may write there".to_owned()
+        }
+        (Some(CONSTRAINT), sqlx::Error::Database(source)) => {
+            format!("a rule of the ledger forbids it ({})", source.message())
+        }
+        (_, sqlx::Error::PoolTimedOut) => "every connection is busy: try again in a moment".to_owned(),
+        (_, sqlx::Error::PoolClosed) => "it is closed, because Release Manager is stopping".to_owned(),
+        _ => "an unexpected answer from SQLite; the log has it".to_owned(),
+    }
+}

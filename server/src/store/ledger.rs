@@ -1,0 +1,109 @@
+//! The port, question by question.
+
+use std::future::Future;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
+use release_manager::health::EnvironmentHealth;
+use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
+use release_manager::ports::{Current, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment};
+use release_manager::release::Release;
+use release_manager::revision::Revision;
+use release_manager::stack::Stack;
+use release_manager::time::Timestamp;
+
+use super::error::{is_fatal, refused};
+use super::{Store, adopt, begin, current, deployment, finish, head, health, history, journal};
+
+impl Store {
+    /// Writes, unless an earlier write has failed so that the file cannot be trusted any more: after a failed flush
+    /// nobody knows what is on the disk, and to go on would be to promise what may be lost.
+    async fn write<T>(&self, work: impl Future<Output = Result<T, LedgerError>> + Send) -> Result<T, LedgerError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(refused(
+                "an earlier write failed for good, so nothing is written any more: check the disk, then start again"
+                    .to_owned(),
+            ));
+        }
+        let written = work.await;
+        if written.as_ref().is_err_and(is_fatal) {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
+#[async_trait]
+impl Ledger for Store {
+    async fn begin(&self, new: &NewDeployment) -> Result<DeploymentId, LedgerError> {
+        self.write(begin::begin(&self.writer, new)).await
+    }
+
+    async fn journal(&self, id: DeploymentId, entry: &JournalEntry, at: Timestamp) -> Result<(), LedgerError> {
+        self.write(journal::journal(&self.writer, id, entry, at)).await
+    }
+
+    async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError> {
+        self.write(finish::finish(&self.writer, id, outcome, at)).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
+        journal::unfinished(&self.readers).await
+    }
+
+    async fn adopt(&self, environment: &EnvironmentName, release: &Release, at: Timestamp) -> Result<(), LedgerError> {
+        self.write(adopt::adopt(&self.writer, environment, release, at)).await
+    }
+
+    async fn current(&self, environment: &EnvironmentName) -> Result<Option<Current>, LedgerError> {
+        current::current(&self.readers, environment).await
+    }
+
+    async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError> {
+        deployment::latest(&self.readers, environment).await
+    }
+
+    async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError> {
+        deployment::deployment(&self.readers, id).await
+    }
+
+    async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError> {
+        deployment::release_of(&self.readers, id).await
+    }
+
+    async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError> {
+        deployment::history_row(&self.readers, id).await
+    }
+
+    async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
+        history::history(&self.readers, filter).await
+    }
+
+    async fn record_health(
+        &self,
+        environment: &EnvironmentName,
+        health: &EnvironmentHealth,
+    ) -> Result<(), LedgerError> {
+        let is_news = {
+            let stored = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            health::is_news(stored.get(environment), health)
+        };
+        if !is_news {
+            return Ok(());
+        }
+        self.write(health::store(&self.writer, environment, health)).await?;
+        let mut stored = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.insert(environment.clone(), health.clone());
+        Ok(())
+    }
+
+    async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError> {
+        self.write(head::remember(&self.writer, head)).await
+    }
+
+    async fn head(&self) -> Result<Option<Revision>, LedgerError> {
+        head::head(&self.readers).await
+    }
+}

@@ -1,0 +1,60 @@
+//! The ledger in SQLite: one file, one writer, a few readers. One function per question; rows stay in here, what leaves
+//! is the core's vocabulary.
+//!
+//! The rules are the schema's (`migrations/`): one unfinished deployment per environment, nothing deleted, nothing closed
+//! ever changed. What runs is a view over success and adoption.
+
+mod adopt;
+mod backup;
+mod begin;
+mod codec;
+mod current;
+mod deployment;
+mod error;
+mod finish;
+mod head;
+mod health;
+mod history;
+mod journal;
+mod ledger;
+mod lock;
+mod open;
+mod seal;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use release_manager::health::EnvironmentHealth;
+use release_manager::names::EnvironmentName;
+use sqlx::SqlitePool;
+
+pub use backup::BackupError;
+pub use open::OpenError;
+pub use seal::{Broken, VerifyError};
+
+use lock::Lock;
+
+/// The ledger in an SQLite file, held by this process alone.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// One connection: SQLite has one writer, and waiting in a queue is better than being told `busy`.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Set once a write has failed in a way after which the file cannot be trusted; then nothing is written any more.
+    broken: AtomicBool,
+    /// What is known to stand in `service_health`, so that nothing is written while nothing changes.
+    health: Mutex<BTreeMap<EnvironmentName, EnvironmentHealth>>,
+    /// Last, so that it is let go after the connections.
+    _lock: Lock,
+}
+
+impl Store {
+    /// Waits for what is being written, and closes the file. What is asked afterwards fails.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

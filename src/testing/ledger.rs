@@ -1,0 +1,371 @@
+//! A ledger in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::deployment::{Deployment, HistoryFilter, HistoryPage, HistoryRow, Outcome, ServiceOutcome, Status, Verdict};
+use crate::health::EnvironmentHealth;
+use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
+use crate::plan::ActionKind;
+use crate::ports::{Current, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment};
+use crate::release::{Release, ServiceVersion};
+use crate::revision::Revision;
+use crate::stack::Stack;
+use crate::time::Timestamp;
+
+/// Remembers everything until it is dropped; to restart a manager over it is to restart the process. Can be told to
+/// fail, as a full disk does.
+#[derive(Debug, Default)]
+pub struct FakeLedger(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    attempts: Vec<Attempt>,
+    rows: Vec<HistoryRow>,
+    adopted: BTreeMap<EnvironmentName, (Timestamp, Release)>,
+    health: BTreeMap<EnvironmentName, EnvironmentHealth>,
+    head: Option<Revision>,
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    new: NewDeployment,
+    journal: Vec<JournalEntry>,
+    ended: Option<(Timestamp, Status, Option<String>)>,
+}
+
+impl Attempt {
+    fn status(&self) -> Status {
+        self.ended.as_ref().map_or(Status::InProgress, |(_, status, _)| *status)
+    }
+}
+
+impl FakeLedger {
+    /// Refuses every write from now on, with these words.
+    pub fn fail(&self, detail: &str) {
+        self.memory().trouble = Some(detail.to_owned());
+    }
+
+    /// Writes again.
+    pub fn heal(&self) {
+        self.memory().trouble = None;
+    }
+
+    /// How an environment was when that was last recorded.
+    pub fn health(&self, environment: &EnvironmentName) -> Option<EnvironmentHealth> {
+        self.memory().health.get(environment).cloned()
+    }
+
+    /// The journal of a deployment, whether it is over or not.
+    pub fn journal_of(&self, id: DeploymentId) -> Vec<JournalEntry> {
+        self.memory().attempt(id).map(|attempt| attempt.journal.clone()).unwrap_or_default()
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writable(&self) -> Result<MutexGuard<'_, Memory>, LedgerError> {
+        let memory = self.memory();
+        match &memory.trouble {
+            None => Ok(memory),
+            Some(detail) => Err(refused(detail.clone())),
+        }
+    }
+}
+
+fn refused(detail: String) -> LedgerError {
+    LedgerError::Failed { source: detail.clone().into(), detail }
+}
+
+fn index_of(id: i64) -> Option<usize> {
+    usize::try_from(id).ok()?.checked_sub(1)
+}
+
+fn next_id<T>(list: &[T]) -> i64 {
+    i64::try_from(list.len()).unwrap_or(i64::MAX) + 1
+}
+
+impl Memory {
+    fn attempt(&self, id: DeploymentId) -> Option<&Attempt> {
+        self.attempts.get(index_of(id.0)?)
+    }
+
+    fn open(&mut self, id: DeploymentId) -> Result<&mut Attempt, LedgerError> {
+        match index_of(id.0).and_then(|index| self.attempts.get_mut(index)) {
+            None => Err(refused(format!("there is no deployment {id}"))),
+            Some(attempt) if attempt.ended.is_some() => {
+                Err(refused(format!("deployment {id} is over, nothing is added to it")))
+            }
+            Some(attempt) => Ok(attempt),
+        }
+    }
+
+    fn of_environment(
+        &self,
+        environment: &EnvironmentName,
+    ) -> impl DoubleEndedIterator<Item = (DeploymentId, &Attempt)> {
+        let numbered = (1..).map(DeploymentId).zip(&self.attempts).collect::<Vec<_>>();
+        let environment = environment.clone();
+        numbered.into_iter().filter(move |(_, attempt)| attempt.new.environment == environment)
+    }
+
+    fn add_row(&mut self, id: DeploymentId, service: ServiceName, version: Version, from: Option<Version>) {
+        let Some(new) = self.attempt(id).map(|attempt| attempt.new.clone()) else { return };
+        self.rows.push(HistoryRow {
+            id: next_id(&self.rows),
+            deployment: id,
+            environment: new.environment,
+            service,
+            version,
+            from,
+            commit_sha: new.release.revision.map(|revision| revision.sha),
+            status: Status::InProgress,
+            actor: new.actor,
+            verdict: None,
+            evidence: None,
+            started_at: new.started_at,
+            completed_at: None,
+        });
+    }
+
+    fn judge(&mut self, id: DeploymentId, service: &ServiceName, outcome: &ServiceOutcome, at: Timestamp) {
+        let is_it = |row: &HistoryRow| row.deployment == id && row.service == *service;
+        if !self.rows.iter().any(is_it) {
+            self.add_row(id, service.clone(), outcome.version.clone(), outcome.from.clone());
+        }
+        let open = self.rows.iter_mut().find(|row| is_it(row) && row.status == Status::InProgress);
+        if let Some(row) = open {
+            row.status = outcome.verdict.status();
+            row.verdict = Some(outcome.verdict.clone());
+            row.evidence = Some(outcome.evidence.clone());
+            row.completed_at = Some(at.max(row.started_at));
+        }
+    }
+
+    /// The newest successful row of each service that one did not take out.
+    fn running(&self, environment: &EnvironmentName) -> BTreeMap<&ServiceName, &HistoryRow> {
+        let mut running = BTreeMap::new();
+        for row in &self.rows {
+            if row.environment == *environment && row.status == Status::Success {
+                running.insert(&row.service, row);
+            }
+        }
+        running
+    }
+
+    fn image(&self, row: &HistoryRow) -> String {
+        let release = self.attempt(row.deployment).map(|attempt| &attempt.new.release);
+        let version = release.and_then(|release| release.services.get(&row.service));
+        version.map_or_else(|| row.version.to_string(), |version| version.image.clone())
+    }
+
+    fn current(&self, environment: &EnvironmentName) -> Option<Current> {
+        let mut services = BTreeMap::new();
+        let mut newest: Option<(Timestamp, Actor)> = None;
+        if let Some((at, release)) = self.adopted.get(environment) {
+            let deployed = self.running(environment);
+            services = release.services.clone();
+            services.retain(|service, _| !deployed.contains_key(service));
+            newest = (!services.is_empty()).then_some((*at, Actor::System));
+        }
+        for (service, row) in self.running(environment) {
+            if row.verdict == Some(Verdict::Pruned) {
+                continue;
+            }
+            let at = row.completed_at.unwrap_or(row.started_at);
+            if newest.as_ref().is_none_or(|(latest, _)| at >= *latest) {
+                newest = Some((at, row.actor.clone()));
+            }
+            services.insert(service.clone(), ServiceVersion { version: row.version.clone(), image: self.image(row) });
+        }
+        let success = self.of_environment(environment).rfind(|(_, attempt)| attempt.status() == Status::Success);
+        let success = success.map(|(_, attempt)| attempt);
+        let ended =
+            success.and_then(|attempt| attempt.ended.as_ref().map(|(at, _, _)| (*at, attempt.new.actor.clone())));
+        let (deployed_at, deployed_by) = newest.or(ended)?;
+        let revision = success.and_then(|attempt| attempt.new.release.revision.clone());
+        let stack = success.map(|attempt| attempt.new.stack.clone());
+        Some(Current { release: Release { revision, services }, deployed_at, deployed_by, stack })
+    }
+
+    fn deployment(&self, id: DeploymentId) -> Option<Deployment> {
+        let attempt = self.attempt(id)?;
+        let ended = attempt.ended.as_ref().map(|(at, status, error_message)| {
+            let outcome =
+                Outcome { status: *status, error_message: error_message.clone(), services: self.outcomes(id) };
+            (*at, outcome)
+        });
+        Some(Deployment {
+            id,
+            environment: attempt.new.environment.clone(),
+            cause: attempt.new.cause.clone(),
+            actor: attempt.new.actor.clone(),
+            commit_sha: attempt.new.release.revision.as_ref().map(|revision| revision.sha.clone()),
+            started_at: attempt.new.started_at,
+            ended,
+        })
+    }
+
+    fn outcomes(&self, id: DeploymentId) -> BTreeMap<ServiceName, ServiceOutcome> {
+        let of_this = self.rows.iter().filter(|row| row.deployment == id);
+        of_this
+            .filter_map(|row| {
+                let outcome = ServiceOutcome {
+                    version: row.version.clone(),
+                    from: row.from.clone(),
+                    verdict: row.verdict.clone()?,
+                    evidence: row.evidence.clone()?,
+                };
+                Some((row.service.clone(), outcome))
+            })
+            .collect()
+    }
+}
+
+/// Services that the plan writes: name, version to get, version before. In reverse, because history is read backwards.
+fn planned(new: &NewDeployment) -> Result<Vec<(ServiceName, Version, Option<Version>)>, LedgerError> {
+    let mut planned = Vec::new();
+    for action in &new.plan.actions {
+        let (service, version, from) = match action.kind.clone() {
+            ActionKind::CreateService { service, to } => (service, to, None),
+            ActionKind::UpdateService { service, from, to, .. } => (service, to, Some(from)),
+            ActionKind::RemoveService { service, from } => {
+                planned.push((service, from.clone(), Some(from)));
+                continue;
+            }
+            ActionKind::CreateObject { .. } | ActionKind::LeaveService { .. } => continue,
+        };
+        if !new.release.services.contains_key(&service) {
+            return Err(refused(format!("the plan writes service `{service}`, which the release does not have")));
+        }
+        planned.push((service, version, from));
+    }
+    planned.sort_by(|(one, ..), (other, ..)| other.cmp(one));
+    Ok(planned)
+}
+
+#[async_trait]
+impl Ledger for FakeLedger {
+    async fn begin(&self, new: &NewDeployment) -> Result<DeploymentId, LedgerError> {
+        let planned = planned(new)?;
+        let mut memory = self.writable()?;
+        let running = memory.of_environment(&new.environment).find(|(_, attempt)| attempt.ended.is_none());
+        if let Some((id, _)) = running {
+            return Err(LedgerError::Busy(id));
+        }
+        let id = DeploymentId(next_id(&memory.attempts));
+        memory.attempts.push(Attempt { new: new.clone(), journal: Vec::new(), ended: None });
+        for (service, version, from) in planned {
+            memory.add_row(id, service, version, from);
+        }
+        Ok(id)
+    }
+
+    async fn journal(&self, id: DeploymentId, entry: &JournalEntry, at: Timestamp) -> Result<(), LedgerError> {
+        let mut memory = self.writable()?;
+        memory.open(id)?.journal.push(entry.clone());
+        if let JournalEntry::Judged { service, outcome } = entry {
+            memory.judge(id, service, outcome, at);
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError> {
+        let mut memory = self.writable()?;
+        let started_at = memory.open(id)?.new.started_at;
+        let at = at.max(started_at);
+        for (service, judged) in &outcome.services {
+            memory.judge(id, service, judged, at);
+        }
+        let unproved = if outcome.status == Status::Success { Status::Failed } else { outcome.status };
+        for row in memory.rows.iter_mut().filter(|row| row.deployment == id && row.status == Status::InProgress) {
+            (row.status, row.completed_at) = (unproved, Some(at));
+        }
+        memory.open(id)?.ended = Some((at, outcome.status, outcome.error_message.clone()));
+        Ok(())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
+        let memory = self.memory();
+        let open = (1..).map(DeploymentId).zip(&memory.attempts).filter(|(_, attempt)| attempt.ended.is_none());
+        Ok(open
+            .map(|(id, attempt)| OpenDeployment { id, new: attempt.new.clone(), journal: attempt.journal.clone() })
+            .collect())
+    }
+
+    async fn adopt(&self, environment: &EnvironmentName, release: &Release, at: Timestamp) -> Result<(), LedgerError> {
+        let mut memory = self.writable()?;
+        let has_history = memory.of_environment(environment).next().is_some();
+        if !has_history && !release.services.is_empty() {
+            memory.adopted.entry(environment.clone()).or_insert_with(|| (at, release.clone()));
+        }
+        Ok(())
+    }
+
+    async fn current(&self, environment: &EnvironmentName) -> Result<Option<Current>, LedgerError> {
+        Ok(self.memory().current(environment))
+    }
+
+    async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError> {
+        let memory = self.memory();
+        let newest = memory.of_environment(environment).next_back();
+        Ok(newest.map(|(id, attempt)| Latest {
+            id,
+            content_hash: attempt.new.content_hash.clone(),
+            status: attempt.status(),
+        }))
+    }
+
+    async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError> {
+        Ok(self.memory().deployment(id))
+    }
+
+    async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError> {
+        let memory = self.memory();
+        Ok(memory.attempt(id).map(|attempt| (attempt.new.release.clone(), attempt.new.stack.clone())))
+    }
+
+    async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError> {
+        let memory = self.memory();
+        let row = index_of(id).and_then(|index| memory.rows.get(index));
+        Ok(row.map(|row| (row.deployment, row.service.clone(), row.version.clone())))
+    }
+
+    async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
+        let memory = self.memory();
+        let wanted: Vec<&HistoryRow> = memory
+            .rows
+            .iter()
+            .rev()
+            .filter(|row| filter.environment.as_ref().is_none_or(|environment| row.environment == *environment))
+            .filter(|row| filter.service.as_ref().is_none_or(|service| row.service == *service))
+            .filter(|row| filter.deployment.is_none_or(|deployment| row.deployment == deployment))
+            .collect();
+        let skip = usize::try_from(filter.offset).unwrap_or(usize::MAX);
+        let take = usize::try_from(filter.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let total = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
+        Ok(HistoryPage { rows: wanted.into_iter().skip(skip).take(take).cloned().collect(), total })
+    }
+
+    async fn record_health(
+        &self,
+        environment: &EnvironmentName,
+        health: &EnvironmentHealth,
+    ) -> Result<(), LedgerError> {
+        self.writable()?.health.insert(environment.clone(), health.clone());
+        Ok(())
+    }
+
+    async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError> {
+        self.writable()?.head = Some(head.clone());
+        Ok(())
+    }
+
+    async fn head(&self) -> Result<Option<Revision>, LedgerError> {
+        Ok(self.memory().head.clone())
+    }
+}
