@@ -2,5 +2,5 @@
 
 pub mod demo;
 pub mod source;
-pub mod swarm;
 pub mod store;
+pub mod swarm;

@@ -74,3 +74,50 @@ fn explain(error: &sqlx::Error) -> String {
         _ => "an unexpected answer from SQLite; the log has it".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, SqliteConnection};
+
+    use super::*;
+
+    async fn connection(directory: &tempfile::TempDir) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(directory.path().join("db")).create_if_missing(true);
+        options.busy_timeout(std::time::Duration::ZERO).connect().await.unwrap()
+    }
+
+    #[track_caller]
+    fn check(result: sqlx::Result<sqlx::sqlite::SqliteQueryResult>, words: &str, fatal: bool) {
+        let error = failed(result.unwrap_err());
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(is_fatal(&error), fatal);
+    }
+
+    #[tokio::test]
+    async fn trouble_is_told_in_words_with_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut one = connection(&directory).await;
+        let mut other = connection(&directory).await;
+        sqlx::raw_sql("create table t (a text check (a <> ''))").execute(&mut one).await.unwrap();
+        check(
+            sqlx::raw_sql("insert into t values ('')").execute(&mut one).await,
+            "a rule of the ledger forbids it",
+            false,
+        );
+
+        sqlx::raw_sql("begin immediate").execute(&mut one).await.unwrap();
+        check(sqlx::raw_sql("insert into t values ('1')").execute(&mut other).await, "keeps the file locked", false);
+        sqlx::raw_sql("commit").execute(&mut one).await.unwrap();
+
+        let fill = "pragma max_page_count = 4; insert into t values (hex(zeroblob(100000)))";
+        check(sqlx::raw_sql(fill).execute(&mut one).await, "the disk is full: free space", false);
+
+        let forbid = "pragma query_only = on; insert into t values ('1')";
+        check(sqlx::raw_sql(forbid).execute(&mut other).await, "cannot be written: mount it writable", false);
+
+        std::fs::write(directory.path().join("db"), "garbage".repeat(1000)).unwrap();
+        let mut damaged = connection(&directory).await;
+        check(sqlx::raw_sql("select * from t").execute(&mut damaged).await, "restore the newest good backup", true);
+    }
+}

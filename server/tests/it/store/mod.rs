@@ -1,5 +1,8 @@
 //! The ledger: its contract, kept by SQLite and by the fake alike, then what SQLite alone promises.
 
+mod backups;
 mod contract;
-
+mod opening;
 mod samples;
+mod schema;
+mod sealing;

@@ -13,6 +13,8 @@ use release_manager::stack::{Service, Stack};
 use release_manager::time::Timestamp;
 use serde_json::json;
 use server::store::Store;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 pub(super) fn environment(name: &str) -> EnvironmentName {
@@ -147,4 +149,17 @@ impl Scratch {
     pub(super) async fn open(&self) -> Store {
         Store::open(&self.path()).await.unwrap()
     }
+}
+
+/// A connection of somebody with an SQL shell.
+pub(super) async fn shell(scratch: &Scratch) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(scratch.path()).foreign_keys(true).connect().await.unwrap()
+}
+
+/// Runs statements in a shell.
+pub(super) async fn run(scratch: &Scratch, statements: &'static str) -> Result<(), sqlx::Error> {
+    let mut shell = shell(scratch).await;
+    let done = sqlx::raw_sql(statements).execute(&mut shell).await.map(|_| ());
+    shell.close().await.unwrap();
+    done
 }
