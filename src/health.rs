@@ -1,9 +1,14 @@
 //! How services are now.
 
+#[cfg(feature = "engine")]
+mod assess;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "engine")]
+pub use self::assess::judge_stack;
 use crate::names::ServiceName;
 use crate::time::Timestamp;
 

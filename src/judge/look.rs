@@ -93,10 +93,15 @@ impl<'a> Look<'a> {
             && self.is_on_ready_node(task)
     }
 
+    /// Whether it is to run, or of a job to run to its end.
+    pub(crate) fn is_meant(&self, task: &Task) -> bool {
+        is_before_end(&task.desired_state) || self.mode.is_job() && task.desired_state == "complete"
+    }
+
     /// Whether something is being done about it right now.
     pub(crate) fn is_worked_on(&self, task: &Task) -> bool {
         self.is_current(task)
-            && is_before_end(&task.desired_state)
+            && self.is_meant(task)
             && matches!(task.state.as_str(), "assigned" | "accepted" | "preparing" | "starting")
             && self.is_on_ready_node(task)
     }
@@ -104,7 +109,7 @@ impl<'a> Look<'a> {
     /// Whether it waits for a node, and the scheduler has said why.
     pub(crate) fn is_unschedulable(&self, task: &Task) -> bool {
         self.is_current(task)
-            && is_before_end(&task.desired_state)
+            && self.is_meant(task)
             && task.state == "pending"
             && task.error.as_ref().is_some_and(|error| !error.is_empty())
     }

@@ -2,11 +2,14 @@
 //!
 //! `running == desired` proves nothing: the tasks may be of the earlier spec, on a dead node, or about to end. A service
 //! has converged when Swarm's own list of current tasks fills every slot, and the very same tasks have done so for the
-//! whole stability window. The rows of the rule stand in [`watch`](self) in the order in which they are asked.
+//! whole stability window. The rows of the rule stand in [`Watch`], in the order in which they are asked.
 
 mod job;
 mod look;
+mod probation;
 mod removal;
+#[cfg(test)]
+pub(crate) mod testkit;
 #[cfg(test)]
 mod tests;
 mod timing;

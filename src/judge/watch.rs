@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::look::{Look, Slot, is_failure, label};
 use super::{Judgement, Target, Timing, words};
 use crate::deployment::{Evidence, FailureReason, TaskEvidence, Verdict};
@@ -19,15 +21,17 @@ pub struct Watch {
     started: Duration,
     networks: NetworkNames,
     /// When the Engine last answered.
-    answered: Duration,
+    pub(super) answered: Duration,
     /// Whether the service was ever there.
     pub(super) found: bool,
+    /// The live spec that was last found to be ours: most looks show it again.
+    known: Option<Value>,
     /// Why the Engine could not be asked the last time.
-    blind: Option<String>,
+    pub(super) blind: Option<String>,
     /// What Swarm said when it began to go back to the prior spec.
     rollback: Option<String>,
     /// The tasks whose end has been looked at.
-    ended: BTreeSet<String>,
+    pub(super) ended: BTreeSet<String>,
     /// Ends that count, by slot.
     pub(super) ends: BTreeMap<Slot, u32>,
     /// The first task that failed by its own fault, and the first that failed at all.
@@ -73,6 +77,7 @@ impl Watch {
             networks: NetworkNames::new(),
             answered: started,
             found: false,
+            known: None,
             blind: None,
             rollback: None,
             ended: BTreeSet::new(),
@@ -158,10 +163,14 @@ impl Watch {
 
     /// Rows 4 to 6: whose spec is live?
     fn whose(&mut self, look: &Look<'_>) -> Option<Judgement> {
+        if self.known.as_ref() == Some(&look.service.spec) {
+            return None;
+        }
         let live = &look.service.spec;
         let written = self.target.spec.as_ref()?;
         let has_label = label(live, DEPLOYMENT_LABEL) == Some(self.target.deployment.to_string().as_str());
         if has_label && is_as_written(written, live, &self.networks) {
+            self.known = Some(live.clone());
             return None;
         }
         let is_prior = self.target.prior.as_ref().is_some_and(|prior| is_as_written(prior, live, &self.networks));
@@ -225,7 +234,7 @@ impl Watch {
         };
     }
 
-    fn note_end(&mut self, look: &Look<'_>, task: &Task, after_gap: bool) {
+    pub(super) fn note_end(&mut self, look: &Look<'_>, task: &Task, after_gap: bool) {
         let completed = task.state == "complete" && !look.may_complete() && !look.mode.is_job();
         let is_new = !self.target.tasks_before.contains(&task.id);
         if !is_new || !(is_failure(&task.state) || completed) || self.ended.contains(&task.id) {

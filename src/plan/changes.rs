@@ -109,7 +109,15 @@ fn walk(place: &Place, from: Option<&Value>, to: Option<&Value>, found: &mut Vec
         && let (Some(from), Some(to)) = (keyed(place, from), keyed(place, to))
     {
         for key in from.keys().chain(to.keys()).collect::<BTreeSet<_>>() {
-            walk(&place.element(key), from.get(key), to.get(key), found);
+            let (from, to, place) = (from.get(key), to.get(key), place.element(key));
+            match from.xor(to).filter(|whole| is_plain(whole)) {
+                Some(_) => found.push(FieldChange {
+                    field: place.path.clone(),
+                    from: shown(&place, from),
+                    to: shown(&place, to),
+                }),
+                None => walk(&place, from, to, found),
+            }
         }
         return;
     }
@@ -152,6 +160,12 @@ fn shown(place: &Place, value: Option<&Value>) -> Option<String> {
         shown.push('…');
     }
     Some(shown)
+}
+
+/// Whether an element can be shown as a whole: it has no options, which may be secret.
+fn is_plain(element: &Value) -> bool {
+    let text = canon::text(element);
+    !text.contains("Options\"") && !text.contains("DriverOpts\"")
 }
 
 /// Whether a name or command line speaks of a secret.

@@ -9,7 +9,7 @@ use super::spec::{image_of, set, short_name, version_of_spec};
 use super::{Action, ActionKind, Plan, SPEC_LABEL, Written, changes, order, ports, preflight, rotate};
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, LiveStack, Write};
-use crate::names::ServiceName;
+use crate::names::{ServiceName, StackName};
 use crate::stack::{Service, Stack};
 
 /// Decides what turns the live stack into the wanted one. Only the services in `scope` are touched (`None`: all of
@@ -60,6 +60,27 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     warnings.sort();
     let actions = arrange(objects.creates, decisions, &chosen, &leaving, &handover);
     Plan { actions, blockers, warnings }
+}
+
+/// What starts all tasks of a running service anew, as it is; `None` where there is no such service.
+pub fn restart(live: &LiveStack, stack: &StackName, service: &ServiceName) -> Option<Action> {
+    let running = live.services.get(&stack.scope(service))?;
+    let count = running.spec.pointer("/TaskTemplate/ForceUpdate").and_then(Value::as_u64).unwrap_or(0);
+    let mut spec = running.spec.clone();
+    set(&mut spec, &["TaskTemplate", "ForceUpdate"], Value::from(count + 1));
+    let version = version_of_spec(&running.spec);
+    Some(Action {
+        kind: ActionKind::UpdateService {
+            service: service.clone(),
+            from: version.clone(),
+            to: version,
+            changes: Vec::new(),
+            prior: running.spec.clone(),
+        },
+        reason: "restart".to_owned(),
+        write: Some(Write::UpdateService { id: running.id.clone(), version: running.version, spec }),
+        level: 1,
+    })
 }
 
 fn specs_of<'a>(services: &BTreeMap<ServiceName, &'a LiveService>) -> BTreeMap<ServiceName, &'a Value> {

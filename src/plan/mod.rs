@@ -11,6 +11,8 @@ mod preflight;
 mod rotate;
 mod spec;
 #[cfg(test)]
+pub(crate) mod testkit;
+#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
@@ -19,9 +21,9 @@ use serde_json::Value;
 pub(crate) use self::canon::{NetworkNames, canon, is_as_written};
 pub(crate) use self::changes::changes;
 pub(crate) use self::constraints::{of_spec as constraints_of_spec, takes_tasks};
-pub use self::decide::plan;
+pub use self::decide::{plan, restart};
 pub use self::order::order;
-pub(crate) use self::spec::{Mode, list, number, short_name};
+pub(crate) use self::spec::{Mode, number, short_name};
 pub use self::spec::{SPEC_LABEL, adopt, image_of, stamped, version_of_spec, with_images};
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, Write};

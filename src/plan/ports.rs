@@ -41,6 +41,13 @@ pub(super) struct Handover {
     pub(super) blockers: Vec<Finding>,
 }
 
+/// A service that is written, with the ports that it wants and those that it has.
+struct Claim<'a> {
+    service: &'a ServiceName,
+    wants: Ports,
+    has: Ports,
+}
+
 /// Compares the ports of the services that are written with everybody's. `staying` are the specs of the stack's other
 /// services, `leaving` those of the services that are removed.
 pub(super) fn handover(
@@ -50,52 +57,66 @@ pub(super) fn handover(
     live: &LiveStack,
 ) -> Handover {
     let mut handover = Handover::default();
-    let wanted: Vec<Ports> = written.iter().map(|service| published(&service.spec)).collect();
-    for (index, service) in written.iter().enumerate() {
-        let mine = &wanted[index];
+    let claims: Vec<Claim<'_>> = written
+        .iter()
+        .map(|service| Claim {
+            service: service.name,
+            wants: published(&service.spec),
+            has: service.live.map(|live| published(&live.spec)).unwrap_or_default(),
+        })
+        .filter(|claim| !claim.wants.is_empty() || !claim.has.is_empty())
+        .collect();
+    let staying = owners(staying);
+    let leaving = owners(leaving);
+    for (index, claim) in claims.iter().enumerate() {
         for (full_name, taken) in &live.others {
             let taken: Ports = taken.iter().map(|port| (port.clone(), false)).collect();
-            for port in clashes(mine, &taken) {
-                handover.block(service.name, port, &format!("service `{full_name}` of another stack"));
+            for port in clashes(&claim.wants, &taken) {
+                handover.block(claim.service, port, &format!("service `{full_name}` of another stack"));
             }
         }
-        for (other, spec) in staying {
-            for port in clashes(mine, &published(spec)) {
-                handover.block(service.name, port, &format!("service `{other}`"));
+        for (other, taken) in &staying {
+            for port in clashes(&claim.wants, taken) {
+                handover.block(claim.service, port, &format!("service `{other}`"));
             }
         }
-        for (other, ports) in written.iter().zip(&wanted).skip(index + 1) {
-            for port in clashes(mine, ports) {
-                handover.block(other.name, port, &format!("service `{}`", service.name));
+        for other in &claims[index + 1..] {
+            for port in clashes(&claim.wants, &other.wants) {
+                handover.block(other.service, port, &format!("service `{}`", claim.service));
             }
         }
-        for (other, spec) in leaving {
-            if clashes(mine, &published(spec)).next().is_some() {
-                handover.removed_first.insert(other.clone());
+        for (other, held) in &leaving {
+            if clashes(&claim.wants, held).next().is_some() {
+                handover.removed_first.insert((*other).clone());
             }
         }
-        for (other, ports) in written.iter().zip(&wanted) {
-            handover.pass_on(service, mine, other, ports);
+        for other in claims.iter().filter(|other| other.service != claim.service) {
+            handover.pass_on(claim, other);
         }
     }
     handover
 }
 
+/// Those that publish something.
+fn owners<'a>(specs: &'a BTreeMap<ServiceName, &Value>) -> Vec<(&'a ServiceName, Ports)> {
+    specs.iter().map(|(name, spec)| (name, published(spec))).filter(|(_, ports)| !ports.is_empty()).collect()
+}
+
 impl Handover {
-    /// Notes that `service` waits for a port that `other` has now and lets go.
-    fn pass_on(&mut self, service: &Written<'_>, mine: &Ports, other: &Written<'_>, theirs: &Ports) {
-        let Some(before) = other.live.filter(|_| other.name != service.name) else { return };
-        let before = published(&before.spec);
-        let Some(port) = clashes(mine, &before).find(|port| !theirs.contains_key(*port)) else { return };
-        if self.waits_for.get(other.name).is_some_and(|others| others.contains(service.name)) {
+    /// Notes that a service waits for a port that another has now and lets go.
+    fn pass_on(&mut self, claim: &Claim<'_>, other: &Claim<'_>) {
+        let Some(port) = clashes(&claim.wants, &other.has).find(|port| !other.wants.contains_key(*port)) else {
+            return;
+        };
+        if self.waits_for.get(other.service).is_some_and(|others| others.contains(claim.service)) {
             let message = format!(
                 "services `{}` and `{}` would swap published ports ({port} among them), which the Engine cannot do at \
                  once: take the port away from one of them first, and deploy the rest after that",
-                other.name, service.name
+                other.service, claim.service
             );
-            self.blockers.push(Finding { service: Some(service.name.clone()), message });
+            self.blockers.push(Finding { service: Some(claim.service.clone()), message });
         }
-        self.waits_for.entry(service.name.clone()).or_default().insert(other.name.clone());
+        self.waits_for.entry(claim.service.clone()).or_default().insert(other.service.clone());
     }
 
     fn block(&mut self, service: &ServiceName, port: &str, owner: &str) {
