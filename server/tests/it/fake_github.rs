@@ -7,7 +7,6 @@ mod faults;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -16,7 +15,7 @@ use git2::{ObjectType, Oid};
 use http::HeaderMap;
 use release_manager::names::CommitSha;
 use release_manager::time::Timestamp;
-use server::source::{GitHubSettings, Timeouts};
+use server::source::GitHubSettings;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
@@ -106,16 +105,11 @@ impl FakeGitHub {
         self.url.clone()
     }
 
-    /// Settings that reach this repository, with time-outs for impatient tests.
+    /// Settings that reach this repository.
     pub(crate) fn settings(&self) -> GitHubSettings {
         let mut settings = GitHubSettings::new("me/homelab".parse().unwrap(), "main".parse().unwrap());
         settings.api_url = self.url();
         settings.token = Some(TOKEN.into());
-        settings.timeouts = Timeouts {
-            connect: Duration::from_secs(2),
-            read: Duration::from_millis(400),
-            total: Duration::from_millis(1500),
-        };
         settings
     }
 

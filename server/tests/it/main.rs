@@ -1,4 +1,6 @@
-//! Integration tests: real SQLite, real router, real sockets.
+//! Integration tests: real `SQLite`, real router, real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
 mod fake_github;
 mod source;

@@ -1,12 +1,14 @@
 //! Brings a branch of a repository elsewhere into the cache.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use git2::cert::Cert;
 use git2::{
     AutotagOption, CertificateCheckStatus, Cred, CredentialType, Error, ErrorClass, ErrorCode, FetchOptions, Oid,
-    RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
+    ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
 };
 use release_manager::names::CommitSha;
 use release_manager::ports::SourceError;
@@ -31,9 +33,39 @@ pub(super) enum Wanted<'a> {
     Revision(&'a CommitSha),
 }
 
+/// Every fetch leaves a pack. With more than these the copy is fetched anew, before looking things up grows slow.
+const MOST_PACKS: usize = 100;
+
+/// Fetches the branch and returns the repository with its head. What was fetched before stays, unless it has become
+/// too many pieces: then only the newest revision stays, and older ones are fetched when they are asked for.
+pub(super) fn fetch_branch(settings: &GitSettings, deadline: Instant) -> Result<(Repository, Oid), SourceError> {
+    let repository = open_or_create(settings)?;
+    if packs(repository.path()) <= MOST_PACKS {
+        let head = fetch(&repository, settings, Wanted::Branch, deadline)?;
+        return Ok((repository, head));
+    }
+    let (old, new) = (place(settings), place(settings).with_extension("new"));
+    let told = |error: io::Error| unreachable(settings, format!("`{}` cannot be replaced: {error}", old.display()));
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(told)?;
+    }
+    let head = fetch(&open_or_create_at(settings, &new)?, settings, Wanted::Branch, deadline)?;
+    drop(repository);
+    fs::remove_dir_all(&old).and_then(|()| fs::rename(&new, &old)).map_err(told)?;
+    Ok((open_or_create(settings)?, head))
+}
+
+fn packs(repository: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(repository.join("objects/pack")) else { return 0 };
+    entries.flatten().filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack")).count()
+}
+
 /// The repository in the cache that belongs to the remote.
 pub(super) fn open_or_create(settings: &GitSettings) -> Result<Repository, SourceError> {
-    let path = place(settings);
+    open_or_create_at(settings, &place(settings))
+}
+
+fn open_or_create_at(settings: &GitSettings, path: &Path) -> Result<Repository, SourceError> {
     let told = |error: Error| SourceError::Unreachable {
         host: settings.remote.host(),
         detail: format!(
@@ -43,12 +75,12 @@ pub(super) fn open_or_create(settings: &GitSettings) -> Result<Repository, Sourc
         ),
         source: Some(Box::new(error)),
     };
-    match Repository::open_bare(&path) {
+    match Repository::open_bare(path) {
         Ok(repository) => Ok(repository),
         Err(error) if error.code() == ErrorCode::NotFound => {
             let mut options = RepositoryInitOptions::new();
             options.bare(true).mkpath(true).external_template(false);
-            Repository::init_opts(&path, &options).map_err(told)
+            Repository::init_opts(path, &options).map_err(told)
         }
         Err(error) => Err(told(error)),
     }
@@ -95,12 +127,15 @@ fn try_fetch(
     depth: i32,
     deadline: Instant,
 ) -> Result<Option<Oid>, Error> {
+    let mut proxy = ProxyOptions::new();
+    proxy.auto();
     let mut options = FetchOptions::new();
     options
         .depth(depth)
         .download_tags(AutotagOption::None)
         .update_fetchhead(false)
         .follow_redirects(RemoteRedirect::None)
+        .proxy_options(proxy)
         .remote_callbacks(callbacks(settings, deadline));
     let mut remote = repository.remote_anonymous(&address(settings))?;
     remote.fetch(&[refspec], Some(&mut options), None)?;
@@ -159,7 +194,7 @@ fn check_host(certificate: &Cert<'_>, settings: &GitSettings) -> Result<Certific
     let (Kind::Ssh(url), Some(path)) = (settings.remote.kind(), &settings.credentials.known_hosts) else {
         return Err(refuse("there is no file of known hosts to compare its key with".to_owned()));
     };
-    let known = std::fs::read_to_string(path)
+    let known = fs::read_to_string(path)
         .map_err(|error| refuse(format!("the file of known hosts `{}` cannot be read: {error}", path.display())))?;
     let Some(key) = host_key.hostkey() else {
         return Err(refuse("its key cannot be read".to_owned()));

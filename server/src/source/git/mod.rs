@@ -82,8 +82,7 @@ impl Git {
     async fn fetched_head(&self) -> Result<Revision, SourceError> {
         let turn = self.turn().await?;
         self.blocking(turn, |settings, deadline| {
-            let repository = fetch::open_or_create(settings)?;
-            let head = fetch::fetch(&repository, settings, Wanted::Branch, deadline)?;
+            let (repository, head) = fetch::fetch_branch(settings, deadline)?;
             objects::revision(&repository, settings, head)
         })
         .await

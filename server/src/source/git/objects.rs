@@ -9,7 +9,7 @@ use release_manager::revision::Revision;
 use release_manager::time::Timestamp;
 
 use super::{GitSettings, failed, missing};
-use crate::source::LARGEST_FILE;
+use crate::source::{LARGEST_FILE, refuse_pointer};
 
 const MODE_LINK: i32 = 0o120_000;
 
@@ -77,5 +77,5 @@ pub(super) fn file(
         return Err(SourceError::TooLarge { path: path.clone(), at: at.clone() });
     }
     let object = database.read(entry.id()).map_err(|error| failed(settings, error))?;
-    Ok(object.data().to_owned())
+    refuse_pointer(path, at, object.data().to_owned())
 }

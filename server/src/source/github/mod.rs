@@ -28,7 +28,7 @@ use self::cache::Cache;
 use self::http::{Answer, Failure, Http, Request};
 use super::LARGEST_FILE;
 use super::names::{BranchName, RepoSlug};
-use super::tls;
+use super::{refuse_pointer, tls};
 
 /// A JSON answer holds a file in base64, with some fields around it.
 const LARGEST_JSON: usize = LARGEST_FILE * 3 / 2 + 64 * 1024;
@@ -209,10 +209,10 @@ impl GitHub {
             Entry::File { size, .. } if size > LARGEST_FILE => {
                 Err(SourceError::TooLarge { path: path.clone(), at: at.clone() })
             }
-            Entry::File { blob, content: Some(content), .. } => self.proven(path, &blob, content),
+            Entry::File { blob, content: Some(content), .. } => self.proven(path, at, &blob, content),
             Entry::File { blob, content: None, .. } => {
                 let content = self.fetch_raw(&url, path, at).await?;
-                self.proven(path, &blob, content)
+                self.proven(path, at, &blob, content)
             }
         }
     }
@@ -228,10 +228,10 @@ impl GitHub {
         }
     }
 
-    fn proven(&self, path: &RepoPath, blob: &str, content: Vec<u8>) -> Result<Vec<u8>, SourceError> {
+    fn proven(&self, path: &RepoPath, at: &CommitSha, blob: &str, content: Vec<u8>) -> Result<Vec<u8>, SourceError> {
         let is_proven = git2::Oid::hash_object(git2::ObjectType::Blob, &content).is_ok_and(|id| id.to_string() == blob);
         if is_proven {
-            return Ok(content);
+            return refuse_pointer(path, at, content);
         }
         Err(self.unreachable(format!("the content that it gave for `{path}` is not the one whose id it named")))
     }

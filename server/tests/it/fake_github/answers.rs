@@ -147,13 +147,10 @@ fn commit(world: &World, reference: &str) -> Answer {
         return Answer::message(StatusCode::CONFLICT, "Git Repository is empty.");
     };
     let sha = if reference == format!("heads/{}", world.branch) { head.as_str() } else { reference };
-    match world.commits.get(sha) {
-        Some(commit) => Answer::json(&described(world, sha, commit)),
-        None => {
-            let message = format!("No commit found for SHA: {reference}");
-            Answer::message(StatusCode::UNPROCESSABLE_ENTITY, &message)
-        }
+    if let Some(commit) = world.commits.get(sha) {
+        return Answer::json(&described(world, sha, commit));
     }
+    Answer::message(StatusCode::UNPROCESSABLE_ENTITY, &format!("No commit found for SHA: {reference}"))
 }
 
 fn described(world: &World, sha: &str, commit: &Commit) -> Value {

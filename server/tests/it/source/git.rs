@@ -114,12 +114,14 @@ async fn what_is_no_file_is_named_for_what_it_is() {
             ("large", FILE, &large),
             ("fits", FILE, &large[1..]),
             ("empty", FILE, b""),
+            ("pointer", FILE, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
         ],
     );
     let (source, at) = (fixture.source("main"), sha(&id.to_string()));
     for (name, expected) in [
         ("link", "is a symbolic link and not a file"),
         ("module", "is a submodule and not a file"),
+        ("pointer", "is a Git LFS pointer and not a file"),
         ("large", "is larger than 1 MiB"),
         ("missing", "does not exist at"),
         ("fits/deeper", "does not exist at"),

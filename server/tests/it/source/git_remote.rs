@@ -158,6 +158,24 @@ async fn a_copy_that_is_damaged_is_named() {
 }
 
 #[tokio::test]
+async fn a_copy_of_too_many_pieces_is_fetched_anew() {
+    let host = Host::start(Door::Open).await;
+    let old = host.fixture.commit("main", &[("a", FILE, b"1")]);
+    let source = host.source();
+    source.head().await.unwrap();
+    let copy = std::fs::read_dir(host.cache.path().join("git")).unwrap().next().unwrap().unwrap().path();
+    for number in 0..100 {
+        std::fs::write(copy.join(format!("objects/pack/pack-{number}.pack")), "").unwrap();
+    }
+    host.fixture.commit("main", &[("a", FILE, b"2")]);
+    let head = source.head().await.unwrap();
+    assert_eq!(std::fs::read_dir(copy.join("objects/pack")).unwrap().count(), 2, "one pack and its index");
+    assert_eq!(source.read(&path("a"), &head.sha).await.unwrap(), b"2");
+    assert_eq!(source.read(&path("a"), &sha(&old.to_string())).await.unwrap(), b"1");
+    assert_eq!(std::fs::read_dir(host.cache.path().join("git")).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn two_that_ask_at_once_both_get_an_answer() {
     let host = Host::start(Door::Open).await;
     host.fixture.commit("main", &[("a", FILE, b"1")]);

@@ -126,7 +126,7 @@ async fn a_secondary_limit_lasts_a_minute_at_least() {
     let (github, source) = with_a_commit().await;
     github.fail_next("/commits/", Fault::Status(403, vec![], "You have exceeded a secondary rate limit"));
     let error = source.head().await.unwrap_err();
-    assert!(matches!(error, SourceError::RateLimited { retry_after, .. } if retry_after >= Duration::from_secs(60)));
+    assert!(matches!(error, SourceError::RateLimited { retry_after, .. } if retry_after >= Duration::from_mins(1)));
     let (github, source) = with_a_commit().await;
     github.fail_next("/commits/", Fault::Status(429, vec![("retry-after", "30".to_owned())], ""));
     let error = source.head().await.unwrap_err();
@@ -169,7 +169,10 @@ async fn half_an_answer_is_an_error_and_never_a_shorter_file() {
 
 #[tokio::test]
 async fn a_host_that_is_slow_is_given_up() {
-    let (github, source) = with_a_commit().await;
+    let (github, _) = with_a_commit().await;
+    let [connect, read, total] = [2000, 400, 1500].map(Duration::from_millis);
+    let timeouts = Timeouts { connect, read, total };
+    let source = GitHub::new(GitHubSettings { timeouts, ..github.settings() }).unwrap();
     github.fail_next("/commits/", Fault::Silence);
     check_error(&source.head().await.unwrap_err(), "no answer within 0.4 s");
     github.fail_next("/commits/", Fault::Trickle(Duration::from_millis(100)));
@@ -308,10 +311,8 @@ async fn a_file_is_read_up_to_one_mebibyte() {
 #[tokio::test]
 async fn a_bomb_does_not_go_off() {
     let (github, _) = with_a_commit().await;
-    // To make a bomb takes longer than to look at one.
-    let settings = GitHubSettings { timeouts: Timeouts::default(), ..github.settings() };
     for fault in [Fault::Bomb(12 * MIB), Fault::Endless] {
-        let source = GitHub::new(settings.clone()).unwrap();
+        let source = self::source(&github);
         github.fail_next("/commits/", fault.clone());
         check_error(&source.head().await.unwrap_err(), "larger than any that makes sense");
         let head = source.head().await.unwrap();
@@ -325,8 +326,14 @@ async fn a_bomb_does_not_go_off() {
 async fn what_is_no_file_is_named_for_what_it_is() {
     let (github, source) = with_a_commit().await;
     github.push_entry("link", Entry::Symlink("/etc/passwd".to_owned()));
+    github.push("Put it elsewhere", &[("pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")]);
     let at = github.push_entry("module", Entry::Submodule);
-    for (name, expected) in [("link", "a symbolic link"), ("module", "a submodule"), ("env", "a directory")] {
+    for (name, expected) in [
+        ("link", "a symbolic link"),
+        ("module", "a submodule"),
+        ("env", "a directory"),
+        ("pointer", "a Git LFS pointer"),
+    ] {
         let error = source.read(&path(name), &at).await.unwrap_err();
         assert!(matches!(error, SourceError::NotAFile { found, .. } if found == expected), "{name}: {error}");
     }
