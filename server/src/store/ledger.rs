@@ -18,20 +18,26 @@ use super::error::{is_fatal, refused};
 use super::{Store, adopt, begin, current, deployment, finish, head, health, history, journal};
 
 impl Store {
-    /// Writes, unless an earlier write has failed so that the file cannot be trusted any more: after a failed flush
+    /// Writes, unless the file cannot be trusted any more: after a failed flush
     /// nobody knows what is on the disk, and to go on would be to promise what may be lost.
     async fn write<T>(&self, work: impl Future<Output = Result<T, LedgerError>> + Send) -> Result<T, LedgerError> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(refused(
-                "an earlier write failed for good, so nothing is written any more: check the disk, then start again"
+                "the file is damaged or the disk failed, so nothing is written any more: check the disk, restore the newest \
+                 good backup if the file is damaged, then start again"
                     .to_owned(),
             ));
         }
         let written = work.await;
         if written.as_ref().is_err_and(is_fatal) {
-            self.broken.store(true, Ordering::Relaxed);
+            self.distrust();
         }
         written
+    }
+
+    /// Nothing is written any more.
+    pub(super) fn distrust(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Store {
     /// One connection: SQLite has one writer, and waiting in a queue is better than being told `busy`.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Set once a write has failed in a way after which the file cannot be trusted; then nothing is written any more.
+    /// Set once the file cannot be trusted: a flush failed, or damage was found. Then nothing is written any more.
     broken: AtomicBool,
     /// What is known to stand in `service_health`, so that nothing is written while nothing changes.
     health: Mutex<BTreeMap<EnvironmentName, EnvironmentHealth>>,

@@ -17,6 +17,10 @@ use super::{Store, backup};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
+/// Up to this size, in bytes, every page is looked at before the database is opened. A larger one would keep people
+/// waiting: [`Store::check`] looks at it afterwards.
+const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
+
 /// How many connections read at the same time.
 const READERS: u32 = 4;
 
@@ -110,7 +114,9 @@ impl Store {
             .connect_with(options(path))
             .await
             .map_err(|error| damaged_or_failed(path, error))?;
-        check_quickly(path, &writer).await?;
+        if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_ONCE) {
+            check_quickly(path, &writer).await?;
+        }
         migrate(path, &writer).await?;
         leave_marker(path)?;
         let readers = SqlitePoolOptions::new()
@@ -126,6 +132,18 @@ impl Store {
             health: std::sync::Mutex::default(),
             _lock: lock,
         })
+    }
+}
+
+impl Store {
+    /// SQLite's own look at every page, beside the work that goes on. Once damage is found nothing is written any more.
+    /// It takes seconds for a large file; to be run soon after the start, and from time to time.
+    pub async fn check(&self) -> Result<(), OpenError> {
+        let checked = check_quickly(&self.path, &self.readers).await;
+        if matches!(checked, Err(OpenError::Damaged { .. })) {
+            self.distrust();
+        }
+        checked
     }
 }
 
@@ -204,9 +222,9 @@ fn leave_marker(path: &Path) -> Result<(), OpenError> {
 }
 
 /// SQLite's own look at every page.
-async fn check_quickly(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
+async fn check_quickly(path: &Path, pool: &SqlitePool) -> Result<(), OpenError> {
     let found: String = sqlx::query_scalar("pragma quick_check(1)")
-        .fetch_one(writer)
+        .fetch_one(pool)
         .await
         .map_err(|error| damaged_or_failed(path, error))?;
     if found == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.to_owned(), detail: found }) }

@@ -145,3 +145,20 @@ async fn a_closed_ledger_says_so() {
     let error = store.begin(&deployment("prod", 'a', "web=1")).await.unwrap_err();
     assert!(error.to_string().contains("Release Manager is stopping"), "{error}");
 }
+
+#[tokio::test]
+async fn once_damage_is_found_nothing_is_written_any_more() {
+    let scratch = Scratch::new();
+    // Closed, so that all is in the file and nothing in its log.
+    let store = scratch.open().await;
+    deploy(&store, &deployment("prod", 'a', "web=1"), second(1)).await;
+    store.close().await;
+    drop(store);
+    let store = scratch.open().await;
+    store.check().await.unwrap();
+    let file = fs::OpenOptions::new().write(true).open(scratch.path()).unwrap();
+    file.write_all_at(&[0x5a; 4096 * 20], 4096 * 5).unwrap();
+    assert!(matches!(store.check().await, Err(OpenError::Damaged { .. })));
+    let error = store.begin(&deployment("prod", 'b', "web=2")).await.unwrap_err();
+    assert!(error.to_string().contains("nothing is written any more"), "{error}");
+}
