@@ -58,7 +58,8 @@ fn familiar_name(domain: &str, path: &str) -> String {
         return format!("{domain}/{path}");
     }
     match path.strip_prefix("library/") {
-        Some(official) if !official.split('/').next().is_some_and(is_domain) => official.to_owned(),
+        // An official image has no further parts.
+        Some(official) if !official.contains('/') => official.to_owned(),
         _ => path.to_owned(),
     }
 }
@@ -139,7 +140,7 @@ mod tests {
         check("docker.io/u/app:1", Some("u/app:1"));
         check("index.docker.io/library/app:1", Some("app:1"));
         check("library/app:1", Some("app:1"));
-        check("library/a/b:1", Some("a/b:1"));
+        check("library/a/b:1", Some("library/a/b:1"));
     }
 
     #[test]

@@ -16,8 +16,10 @@
 //!   for the one in which the first stack file lies.
 //! - `file` and `env_file` count from the first stack file's directory and may not leave the repository.
 //! - Undefined networks, volumes, secrets and configs are errors before anything is done; so is a stack without services.
-//! - Words that only the Engine would refuse (`failure_action`, `condition`, the mode of a job with replicas …), empty or
-//!   too large secrets, and bare image ids are errors here.
+//! - What only the Engine would refuse, in the middle of a deployment, is an error here: unknown words (`failure_action`,
+//!   `condition`), ports and mounts without a target, empty or too large secrets, bare image ids, an empty `cpus`, a number
+//!   behind any `restart` but `on-failure`.
+//! - Tags (`!name`) that YAML itself does not define are errors: nothing would heed them.
 //! - An entry of `extra_hosts` without an address, or with a number for one, is an error; the command drops or garbles it.
 //! - An empty `dns` is absent, ports are sorted by all their members, and two references to one secret by target, as
 //!   later versions of the command do it.

@@ -71,3 +71,196 @@ fn every_mistake_is_reported_in_the_order_of_the_file() {
         ],
     );
 }
+
+/// A file of the corpus.
+macro_rules! corpus_file {
+    ($path:literal) => {
+        ($path, include_str!(concat!("testdata/", $path)))
+    };
+}
+
+/// The files that stacks of the corpus refer to.
+fn at_hand() -> Files {
+    [
+        ("files/example.conf", &include_bytes!("testdata/files/example.conf")[..]),
+        ("files/one.env", include_bytes!("testdata/files/one.env")),
+        ("files/two.env", include_bytes!("testdata/files/two.env")),
+        ("files/token", include_bytes!("testdata/files/token")),
+    ]
+    .into_iter()
+    .map(|(path, content)| (path.parse().unwrap(), content.to_vec()))
+    .collect()
+}
+
+/// Renders stack files of the corpus and compares the whole with its snapshot.
+#[track_caller]
+fn check_snapshot(name: &str, files: &[(&str, &str)], variables: &str) {
+    let files: Vec<StackFile> =
+        files.iter().map(|(path, text)| StackFile { path: path.parse().unwrap(), text: (*text).to_owned() }).collect();
+    let variables =
+        if variables.is_empty() { Variables::new() } else { crate::env_file::parse(variables.as_bytes()).unwrap() };
+    let stack: StackName = "shop".parse().unwrap();
+    let input = Input { stack: &stack, files: &files, variables: &variables, bind_base: Some("/srv/shop") };
+    let wanted = referenced_files(input).unwrap();
+    let at_hand = at_hand().into_iter().filter(|(path, _)| wanted.contains(path)).collect();
+    let (stack, warnings) = render(input, &at_hand).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
+    insta::assert_json_snapshot!(name, json!({"stack": stack, "warnings": warnings}));
+}
+
+macro_rules! corpus {
+    ($($test:ident: $name:literal [$($file:literal),+] $($variables:literal)?;)+) => {$(
+        #[test]
+        fn $test() {
+            check_snapshot($name, &[$(corpus_file!($file)),+], concat!($(include_str!(concat!("testdata/", $variables)))?));
+        }
+    )+};
+}
+
+corpus! {
+    plain_words_reach_containers_as_yaml_reads_them: "scalars" ["scalars.yml"];
+    anchors_and_merge_keys_are_resolved: "anchors" ["anchors.yml"];
+    variables_are_filled_in: "variables" ["variables.yml"] "variables.env";
+    variables_become_numbers_and_booleans: "casts" ["casts.yml"] "casts.env";
+    environments_come_from_files_entries_and_the_caller: "environment" ["environment.yml"] "environment.env";
+    commands_are_split_into_words: "commands" ["commands.yml"];
+    ports_are_published: "ports" ["ports.yml"];
+    volumes_are_mounted: "mounts" ["mounts.yml"];
+    networks_are_made_and_attached: "networks" ["networks.yml"];
+    secrets_and_configs_are_referred_to: "files" ["files.yml"];
+    health_checks_are_told_from_none: "healthchecks" ["healthchecks.yml"];
+    resources_are_limited_and_reserved: "resources" ["resources.yml"];
+    modes_updates_and_restarts_are_set: "policies" ["policies.yml"];
+    containers_are_told_everything_else: "container" ["container.yml"];
+    ignored_keys_are_warned_of: "ignored" ["ignored.yml"];
+    several_files_are_merged: "merged" ["merged.yml", "merged.over.yml"];
+    a_homelab_is_rendered: "homelab" ["homelab.yml"] "homelab.env";
+    a_shop_is_rendered: "shop" ["shop.yml"] "shop.env";
+}
+
+#[test]
+fn services_that_wait_for_each_other_are_refused() {
+    check_refused(
+        "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [c]}\n  c: {image: x, depends_on: [b, d]}\n  \
+         d: {image: x, depends_on: [d]}\n  e: {image: x, depends_on: [nobody]}\n",
+        "",
+        &[
+            "s.yml:4: services.c.depends_on.0: services wait for each other in a circle, so none could start: `b` -> `c` -> `b`",
+            "s.yml:5: services.d.depends_on.0: services wait for each other in a circle, so none could start: `d` -> `d`",
+            "s.yml:6: services.e.depends_on.0: there is no service `nobody` in this stack",
+        ],
+    );
+}
+
+#[test]
+fn every_variable_that_is_not_set_is_listed_with_its_place() {
+    check_refused(
+        "services:\n  a:\n    image: x:$A\n    command: [\"${B}\", \"${C:?the port}\"]\n    ports: ['$P:80']\n",
+        "",
+        &[
+            "s.yml:3: services.a.image: the variable `A` is not set: set it in the env file, or give it a default with `${A:-…}`",
+            "s.yml:4: services.a.command.0: the variable `B` is not set: set it in the env file, or give it a default with `${B:-…}`",
+            "s.yml:4: services.a.command.1: the variable `C` is required: the port",
+            "s.yml:5: services.a.ports.0: the variable `P` is not set: set it in the env file, or give it a default with `${P:-…}`",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_declared_is_refused() {
+    check_refused(
+        "services:\n  a:\n    image: x\n    volumes: [nope:/x]\n    secrets: [nope]\n    configs: [nope]\n    networks: [nope]\n",
+        "",
+        &[
+            "s.yml:4: services.a.volumes.0: there is no volume `nope`: add it to `volumes` at the top level, or write a path \
+             that begins with `/`",
+            "s.yml:5: services.a.secrets.0: there is no secret `nope`: add it to `secrets` at the top level",
+            "s.yml:6: services.a.configs.0: there is no config `nope`: add it to `configs` at the top level",
+            "s.yml:7: services.a.networks.0: there is no network `nope`: add it to `networks` at the top level",
+        ],
+    );
+}
+
+#[test]
+fn files_stay_in_the_repository_and_must_be_there() {
+    check_refused(
+        "services: {a: {image: x, env_file: [../up.env, gone.env]}}\nsecrets:\n  s: {file: /etc/shadow}\n  t: {file: gone}\n  u: {}\n",
+        "",
+        &[
+            "s.yml:1: services.a.env_file: `../up.env` leads out of the repository",
+            "s.yml:1: services.a.env_file: the env file `gone.env` is not in the repository at this revision",
+            "s.yml:3: secrets.s.file: `/etc/shadow` lies outside the repository: use a path relative to the directory of the \
+             first stack file",
+            "s.yml:4: secrets.t.file: the file `gone` is not in the repository at this revision",
+            "s.yml:5: secrets.u: `file` is missing: name the file with the content, or write `external: true`",
+        ],
+    );
+}
+
+#[test]
+fn a_relative_bind_mount_needs_a_directory_on_the_nodes() {
+    let stack: StackName = "shop".parse().unwrap();
+    let text = "services: {a: {image: x, volumes: ['./conf:/conf']}}".to_owned();
+    let files = [StackFile { path: "s.yml".parse().unwrap(), text }];
+    let input = Input { stack: &stack, files: &files, variables: &Variables::new(), bind_base: None };
+    let errors = render(input, &Files::new()).unwrap_err();
+    assert!(errors[0].to_string().contains("`./conf` is relative"), "{errors:?}");
+}
+
+#[test]
+fn a_stack_without_services_is_refused() {
+    for text in ["services: {}", "version: '3.8'"] {
+        check_refused(text, "", &["s.yml: there are no services: add them under `services`"]);
+    }
+    check_refused("", "", &["s.yml: the file is empty"]);
+}
+
+#[test]
+fn all_files_need_the_same_version() {
+    let service = "services: {a: {image: x}}";
+    let first = format!("version: '3.8'\n{service}");
+    let errors = try_render(&[("a.yml", &first), ("b.yml", service)], "", &Files::new()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "b.yml: the version 3.13 differs from 3.8 in a.yml: all files need the same");
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CORPUS: &[&str] = &[
+        include_str!("testdata/homelab.yml"),
+        include_str!("testdata/mounts.yml"),
+        include_str!("testdata/networks.yml"),
+        include_str!("testdata/files.yml"),
+        include_str!("testdata/policies.yml"),
+        include_str!("testdata/container.yml"),
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// A few slips of the finger in a real file.
+        #[test]
+        fn no_mutated_file_makes_it_panic(
+            which in 0..CORPUS.len(),
+            slips in proptest::collection::vec((any::<prop::sample::Index>(), "[ -~\n]{0,3}"), 1..6),
+        ) {
+            let mut text: Vec<char> = CORPUS[which].chars().collect();
+            for (at, replacement) in slips {
+                let at = at.index(text.len());
+                text.splice(at..=at, replacement.chars());
+                text.push('\n');
+            }
+            let text: String = text.into_iter().collect();
+            if let Err(errors) = try_render(&[("s.yml", &text), ("t.yml", &text)], "ENV_NAME=example", &at_hand()) {
+                prop_assert!(!errors.is_empty());
+            }
+        }
+
+        #[test]
+        fn the_same_file_gives_the_same_bytes(which in 0..CORPUS.len()) {
+            let render = || try_render(&[("s.yml", CORPUS[which])], "", &at_hand()).map(|(stack, _)| serde_json::to_string(&stack));
+            prop_assert_eq!(format!("{:?}", render()), format!("{:?}", render()));
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub(super) fn convert(context: Context<'_>, service: &Service, findings: &mut Fi
 }
 
 fn mount_spec(context: Context<'_>, mount: &Mount) -> Result<Json, String> {
-    let kind = if mount.kind.is_empty() { "volume" } else { &mount.kind };
+    let kind = mount.kind.as_str();
     let base = Json::default().put("Type", kind).text("Target", &mount.target).flag("ReadOnly", mount.read_only);
     if mount.target.is_empty() {
         return Err("`target` is missing: name the directory in the container".to_owned());
@@ -24,7 +24,8 @@ fn mount_spec(context: Context<'_>, mount: &Mount) -> Result<Json, String> {
         "npipe" => pipe(mount, base),
         "tmpfs" => tmpfs(mount, base),
         "cluster" => cluster(context, mount, base),
-        _ => Err(format!("`{kind}` is no type of volume: use volume, bind, tmpfs, npipe or cluster")),
+        "image" => image(mount, base),
+        _ => Err(format!("`{kind}` is no type of volume: use volume, bind, tmpfs, npipe, cluster or image")),
     }
 }
 
@@ -105,4 +106,12 @@ fn cluster(context: Context<'_>, mount: &Mount, base: Json) -> Result<Json, Stri
         context.named(&mount.source, declared(context, &mount.source)?.name.as_ref())
     };
     Ok(base.put("Source", source).text("Consistency", &mount.consistency).put("ClusterOptions", Json::default()))
+}
+
+fn image(mount: &Mount, base: Json) -> Result<Json, String> {
+    incompatible(mount, "image", false, false, false)?;
+    if mount.source.is_empty() {
+        return Err("a mounted image needs a `source`".to_owned());
+    }
+    Ok(base.put("Source", mount.source.as_str()).text("Consistency", &mount.consistency))
 }

@@ -58,7 +58,10 @@ pub(super) fn volume(key: &str, found: &Cursor<'_>, minor: u8, findings: &mut Fi
         labels: dict(found, "labels"),
     };
     if external {
-        for given in ["driver", "driver_opts", "labels"].into_iter().filter_map(|key| found.some(key)) {
+        let says_nothing =
+            |value: &Cursor<'_>| value.text() == Some("") || matches!(value.yaml(), Yaml::Map(map) if map.is_empty());
+        let given = ["driver", "driver_opts", "labels"].into_iter().filter_map(|key| found.some(key));
+        for given in given.filter(|given| !says_nothing(given)) {
             findings.refuse(&given.place, "an external volume is made elsewhere: remove this or `external`");
         }
     }

@@ -12,7 +12,6 @@ const NEWEST: u8 = 13;
 /// What a value must be.
 #[derive(Debug)]
 enum Rule {
-    Any,
     Text,
     TextOrNull,
     Bool,
@@ -40,6 +39,8 @@ enum Rule {
     /// A mapping with any keys; `true`: only names made of letters, digits, `.`, `_` and `-`.
     Map(bool, &'static Rule),
     List(&'static Rule),
+    /// A list of items that differ from each other.
+    Unique(&'static Rule),
     /// Null or what the rule says.
     OrNull(&'static Rule),
     /// A string or what the rule says.
@@ -143,7 +144,6 @@ impl Checker<'_> {
             return;
         }
         match rule {
-            Rule::Any => (),
             Rule::Text => self.expect(value, value.text().is_some(), "a string"),
             Rule::TextOrNull => self.expect(value, value.text().is_some() || value.is_null(), "a string"),
             Rule::Bool => self.expect(value, value.bool().is_some(), "true or false"),
@@ -164,6 +164,11 @@ impl Checker<'_> {
             Rule::List(rule) => {
                 self.expect(value, matches!(value.yaml(), Yaml::List(_)), "a list");
                 value.items().for_each(|item| self.check(&item, rule));
+            }
+            Rule::Unique(rule) => {
+                self.expect(value, matches!(value.yaml(), Yaml::List(_)), "a list");
+                value.items().for_each(|item| self.check(&item, rule));
+                self.unique(value);
             }
             Rule::OrNull(_) if value.is_null() => (),
             Rule::OrText(_) if value.text().is_some() => (),
@@ -254,7 +259,7 @@ impl Checker<'_> {
     fn port(&mut self, value: &Cursor<'_>, long: &Rule) {
         match value.yaml() {
             Yaml::Map(_) => self.check(value, long),
-            Yaml::Text(_) | Yaml::Int(_) | Yaml::Float(_) => {
+            Yaml::Text(_) | Yaml::Int(_) => {
                 let spec = value.yaml().to_words().unwrap_or_default();
                 if let Err(message) = ports::parse(&spec) {
                     self.findings.refuse(&value.place, message);

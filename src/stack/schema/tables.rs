@@ -47,8 +47,8 @@ const fn required(name: &'static str, rule: Rule) -> Key {
 
 use Others::{Extensions, Refused, Taken};
 use Rule::{
-    Any, Bool, Dict, Duration, Hosts, Int, Keys, List, Map, Number, NumberOrText, NumbersOrTexts, OrBool, OrInt,
-    OrNull, OrText, OrTexts, Port, Scalars, Text, TextOrNull, TextOrTexts, Texts,
+    Bool, Dict, Duration, Hosts, Int, Keys, List, Map, Number, NumberOrText, NumbersOrTexts, OrBool, OrInt, OrNull,
+    OrText, OrTexts, Port, Scalars, Text, TextOrNull, TextOrTexts, Texts, Unique,
 };
 
 pub(super) static ROOT: Rule = Keys(
@@ -99,7 +99,7 @@ const SERVICE: &[Key] = &[
     key("networks", 0, OrTexts(&Map(false, &OrNull(&Keys(ATTACHMENT, Refused))))),
     key("oom_score_adj", 13, Int),
     key("pid", 0, TextOrNull),
-    key("ports", 0, List(&Port(&Keys(PORT, Refused)))),
+    key("ports", 0, Unique(&Port(&Keys(PORT, Refused)))),
     key("privileged", 0, Bool),
     key("read_only", 0, Bool),
     key("restart", 0, Text),
@@ -226,7 +226,7 @@ const VOLUME: &[Key] = &[
     key("driver_opts", 0, Scalars(false)),
     key("external", 0, EXTERNAL),
     key("labels", 0, Dict),
-    key("x-cluster-spec", 10, Any),
+    key("x-cluster-spec", 10, Keys(&[], Taken)),
 ];
 
 const SECRET: &[Key] = &[

@@ -251,16 +251,20 @@ fn merge_into(entries: &mut Vec<Entry>, seen: &mut HashSet<String>, source: Node
 fn core_tag(tag: &Tag, line: usize) -> Result<String, YamlError> {
     match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
         (true, "str" | "int" | "float" | "bool" | "null" | "seq" | "map" | "timestamp") => Ok(tag.suffix.clone()),
-        // The lone `!` says "do not interpret".
-        (false, "") => Ok("str".to_owned()),
+        _ if is_lone(tag) => Ok("str".to_owned()),
         _ => Err(YamlError::new(line, format!("the tag `{tag}` is not understood: remove it"))),
     }
+}
+
+/// Whether a tag is a single `!`: "do not interpret".
+fn is_lone(tag: &Tag) -> bool {
+    !tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "" | "!")
 }
 
 fn expect_tag(tag: Option<&Tag>, expected: &str, line: usize) -> Result<(), YamlError> {
     let Some(tag) = tag else { return Ok(()) };
     let found = core_tag(tag, line)?;
-    if found == expected || tag.suffix.is_empty() {
+    if found == expected || is_lone(tag) {
         return Ok(());
     }
     Err(YamlError::new(line, format!("the tag `{tag}` does not fit this value: remove it")))
