@@ -118,7 +118,8 @@ mod tests {
     fn a_fault_meets_the_calls_that_it_names_and_no_more() {
         let faults = Faults::default();
         faults.add(Fault { skip: 1, ..Fault::next("POST", "/update", Trouble::Reset).times(2) });
-        let calls = [("GET", "/services/x/update"), ("POST", "/a/update"), ("POST", "/b/update"), ("POST", "/c/update")];
+        let calls =
+            [("GET", "/services/x/update"), ("POST", "/a/update"), ("POST", "/b/update"), ("POST", "/c/update")];
         let met: Vec<bool> = calls.iter().map(|(method, path)| faults.take(method, path).is_some()).collect();
         assert_eq!(met, [false, false, true, true]);
         assert_eq!(faults.take("POST", "/d/update"), None);

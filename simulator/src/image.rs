@@ -65,9 +65,9 @@ fn is_tag(tag: &str) -> bool {
 }
 
 fn is_digest(digest: &str) -> bool {
-    digest
-        .split_once(':')
-        .is_some_and(|(algorithm, hex)| !algorithm.is_empty() && hex.len() >= 32 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+    digest.split_once(':').is_some_and(|(algorithm, hex)| {
+        !algorithm.is_empty() && hex.len() >= 32 && hex.chars().all(|c| c.is_ascii_hexdigit())
+    })
 }
 
 #[cfg(test)]
@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn references_follow_the_grammar() {
-        for valid in ["app", "app:1", "localhost:5000/a/b_c:X.1", "ghcr.io/u/app:1@sha256:0123456789abcdef0123456789abcdef"] {
+        for valid in
+            ["app", "app:1", "localhost:5000/a/b_c:X.1", "ghcr.io/u/app:1@sha256:0123456789abcdef0123456789abcdef"]
+        {
             assert!(is_valid(valid), "{valid}");
         }
         for invalid in ["", "App:1", "UPPER:bad tag", "app:", "app:-x", "a//b", "app@sha256", "app:1:2"] {

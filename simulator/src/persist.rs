@@ -3,7 +3,6 @@
 use std::{
     io,
     path::{Path, PathBuf},
-
 };
 
 use serde::{Deserialize, Serialize};

@@ -45,10 +45,7 @@ const MOUNT: Kind = Object(&[
     field("Target", &Text),
     field("ReadOnly", &Bool),
     field("BindOptions", &Object(&[field("Propagation", &Text), field("NonRecursive", &Bool)])),
-    field(
-        "VolumeOptions",
-        &Object(&[field("NoCopy", &Bool), field("Labels", &Texts), field("DriverConfig", &DRIVER)]),
-    ),
+    field("VolumeOptions", &Object(&[field("NoCopy", &Bool), field("Labels", &Texts), field("DriverConfig", &DRIVER)])),
     field("TmpfsOptions", &Object(&[field("SizeBytes", &Number), field("Mode", &Number)])),
 ]);
 
@@ -103,10 +100,7 @@ const CONTAINER: Kind = Object(&[
 ]);
 
 const RESOURCES: Kind = Object(&[
-    field(
-        "Limits",
-        &Object(&[field("NanoCPUs", &Number), field("MemoryBytes", &Number), field("Pids", &Number)]),
-    ),
+    field("Limits", &Object(&[field("NanoCPUs", &Number), field("MemoryBytes", &Number), field("Pids", &Number)])),
     field(
         "Reservations",
         &Object(&[field("NanoCPUs", &Number), field("MemoryBytes", &Number), field("GenericResources", &List(&Any))]),
@@ -192,7 +186,11 @@ pub(crate) const DATUM: Kind = Object(&[
 /// Keeps of `value` what the Engine would; refuses a member of the wrong type as Go's decoder does.
 pub(crate) fn known(kind: &Kind, value: &Value, place: &str) -> Result<Value, Refusal> {
     let wrong = || {
-        Refusal::bad(format!("json: cannot unmarshal {} into Go struct field {place} of type {}", go(value), want(kind)))
+        Refusal::bad(format!(
+            "json: cannot unmarshal {} into Go struct field {place} of type {}",
+            go(value),
+            want(kind)
+        ))
     };
     match (kind, value) {
         (Any, any) => Ok(any.clone()),

@@ -19,7 +19,8 @@ pub(crate) fn of_command(container: &ContainerSpec) -> Option<Behaviour> {
 /// Whether the health check is one that always fails.
 pub(crate) fn never_healthy(container: &ContainerSpec) -> bool {
     let Some(check) = container.healthcheck.as_ref().filter(|check| check.is_on()) else { return false };
-    let command = ContainerSpec { args: vec!["sh".into(), "-c".into(), check.test[1..].join(" ")], ..ContainerSpec::default() };
+    let command =
+        ContainerSpec { args: vec!["sh".into(), "-c".into(), check.test[1..].join(" ")], ..ContainerSpec::default() };
     of_command(&command).and_then(|behaviour| behaviour.exit).is_some_and(|exit| exit.code != 0)
 }
 
@@ -54,7 +55,8 @@ impl Script {
             "exit" => return Some(Some(if rest.is_empty() { self.code } else { rest.trim().parse().ok()? })),
             "sleep" => {
                 let seconds: f64 = rest.trim().trim_end_matches('s').parse().ok()?;
-                self.elapsed_ms += std::time::Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().unwrap_or(u64::MAX);
+                self.elapsed_ms +=
+                    std::time::Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().unwrap_or(u64::MAX);
                 self.code = 0;
             }
             "echo" => {

@@ -131,7 +131,8 @@ impl Simulator {
     /// Ends the container of a task with an exit code; `false` if it does not run.
     pub fn kill_task(&self, id: &str, exit_code: i64) -> bool {
         self.shared.with(|world| {
-            let runs = world.task(id).is_some_and(|task| (State::Starting..=State::Running).contains(&task.status.state));
+            let runs =
+                world.task(id).is_some_and(|task| (State::Starting..=State::Running).contains(&task.status.state));
             if runs {
                 world.end(id, exit_code, None);
             }

@@ -216,7 +216,10 @@ impl ModeSpec {
         } else if self.global_job.is_some() {
             Mode::GlobalJob
         } else if let Some(job) = &self.replicated_job {
-            Mode::ReplicatedJob { concurrent: job.max_concurrent.unwrap_or(1), total: job.total_completions.unwrap_or(1) }
+            Mode::ReplicatedJob {
+                concurrent: job.max_concurrent.unwrap_or(1),
+                total: job.total_completions.unwrap_or(1),
+            }
         } else {
             Mode::Replicated { replicas: self.replicated.as_ref().and_then(|mode| mode.replicas).unwrap_or(1) }
         }

@@ -37,8 +37,7 @@ impl World {
         let has_driver = spec.get("Driver").is_some();
         let length = STANDARD.decode(&data).map_or(0, |bytes| bytes.len());
         if !has_driver && (length == 0 || length >= kind.limit()) {
-            let message =
-                format!("{} data must be larger than 0 and less than {} bytes", kind.word(), kind.limit());
+            let message = format!("{} data must be larger than 0 and less than {} bytes", kind.word(), kind.limit());
             return Err(Refusal::invalid(message));
         }
         if self.data.values().any(|datum| datum.kind == kind && datum.name() == name) {
@@ -81,7 +80,8 @@ impl World {
             .values()
             .filter(|service| {
                 let container = &service.spec.parsed.task_template.container_spec;
-                container.secrets.iter().any(|secret| secret.id == id) || container.configs.iter().any(|config| config.id == id)
+                container.secrets.iter().any(|secret| secret.id == id)
+                    || container.configs.iter().any(|config| config.id == id)
             })
             .map(|service| service.name())
             .collect();

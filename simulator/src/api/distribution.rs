@@ -19,7 +19,8 @@ pub(super) async fn inspect(State(shared): App, Path(path): Path<String>) -> Ans
     }
     shared.with(|world| {
         if world.options.registry == Registry::Offline {
-            let message = "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host";
+            let message =
+                "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host";
             return Err(Refusal::new(500, message).into());
         }
         let container = ContainerSpec { image: name.to_owned(), ..ContainerSpec::default() };

@@ -1,6 +1,6 @@
 //! `/events`: one JSON object per line, as things happen.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -22,7 +22,8 @@ pub(super) async fn stream(State(shared): App, Query(query): Query1) -> Answer {
     let filters = Filters::read(&query)?;
     let (since, until) = (moment(&query, "since")?, moment(&query, "until")?);
     let (memory, live) = shared.with(|world| world.events.subscribe());
-    let is_over = until.is_some_and(|until| shared.with(|world| world.wall()) >= until);
+    let left =
+        until.map(|until| Duration::try_from(until - shared.with(|world| world.wall())).unwrap_or(Duration::ZERO));
     let told = memory.into_iter().filter(move |event| {
         since.is_some_and(|since| event.at >= since) && until.is_none_or(|until| event.at <= until)
     });
@@ -30,7 +31,12 @@ pub(super) async fn stream(State(shared): App, Query(query): Query1) -> Answer {
     let live = BroadcastStream::new(live)
         .take_while(|event| std::future::ready(matches!(event, Ok(Some(_)))))
         .filter_map(|event| std::future::ready(event.ok().flatten()))
-        .take(if is_over { 0 } else { usize::MAX });
+        .take_until(async move {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => std::future::pending().await,
+            }
+        });
     let lines = stream::iter(told)
         .chain(live)
         .filter(move |event| std::future::ready(is_wanted(&filters, event)))
@@ -42,7 +48,8 @@ fn is_wanted(filters: &Filters, event: &Event) -> bool {
     let of_kind = |kind: &str| {
         filters.passes(kind, |name| {
             event.kind == kind
-                && (event.id.starts_with(name) || event.attributes.get("name").and_then(|name| name.as_str()) == Some(name))
+                && (event.id.starts_with(name)
+                    || event.attributes.get("name").and_then(|name| name.as_str()) == Some(name))
         })
     };
     filters.passes("type", |kind| kind == event.kind)

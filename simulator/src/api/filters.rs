@@ -23,7 +23,9 @@ impl Filters {
         for (name, values) in raw {
             let values = match values {
                 Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-                Value::Object(map) => map.into_iter().filter(|(_, on)| *on == Value::Bool(true)).map(|(key, _)| key).collect(),
+                Value::Object(map) => {
+                    map.into_iter().filter(|(_, on)| *on == Value::Bool(true)).map(|(key, _)| key).collect()
+                }
                 _ => return Err(bad()),
             };
             filters.insert(name, values);

@@ -18,7 +18,10 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Query, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header::{CONTENT_TYPE, SERVER}},
+    http::{
+        HeaderValue, Method, StatusCode, Uri,
+        header::{CONTENT_TYPE, SERVER},
+    },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
@@ -195,14 +198,14 @@ impl SwarmTrouble {
 pub(crate) fn strip_version(request: &mut Request) -> Result<(), Refusal> {
     let path = request.uri().path();
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|path| path.split_once('/')) else { return Ok(()) };
-    let Some(number) = version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
+    let Some(number) =
+        version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
     else {
         return Ok(());
     };
     if number > API_VERSION {
         let (major, minor) = API_VERSION;
-        let message =
-            format!("client version {version} is too new. Maximum supported API version is {major}.{minor}");
+        let message = format!("client version {version} is too new. Maximum supported API version is {major}.{minor}");
         return Err(Refusal::bad(message));
     }
     if number < MIN_API_VERSION {
@@ -214,8 +217,7 @@ pub(crate) fn strip_version(request: &mut Request) -> Result<(), Refusal> {
         return Err(Refusal::bad(message));
     }
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    let stripped: Uri =
-        format!("/{rest}{query}").parse().map_err(|_| Refusal::bad("the path is not a path"))?;
+    let stripped: Uri = format!("/{rest}{query}").parse().map_err(|_| Refusal::bad("the path is not a path"))?;
     *request.uri_mut() = stripped;
     Ok(())
 }

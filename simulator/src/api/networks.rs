@@ -19,7 +19,12 @@ use crate::{
 impl World {
     /// The networks that every Engine in swarm mode has.
     pub(crate) fn create_predefined_networks(&mut self) {
-        let local = [("bridge", "bridge", "172.17.0"), ("host", "host", ""), ("none", "null", ""), ("docker_gwbridge", "bridge", "172.18.0")];
+        let local = [
+            ("bridge", "bridge", "172.17.0"),
+            ("host", "host", ""),
+            ("none", "null", ""),
+            ("docker_gwbridge", "bridge", "172.18.0"),
+        ];
         for (name, driver, subnet) in local {
             let id = self.ids.hex();
             self.add_predefined(id, name, driver, subnet, false);
@@ -87,7 +92,10 @@ impl World {
         if found.predefined && found.name != "docker_gwbridge" {
             // `bridge` and `host` by their local id have a twin in the swarm; `none` has not.
             let twin = self.find_network(&found.name, Some("swarm")).map_err(|refusal| {
-                Refusal::new(404, format!("could not find the corresponding predefined swarm network: {}", refusal.message))
+                Refusal::new(
+                    404,
+                    format!("could not find the corresponding predefined swarm network: {}", refusal.message),
+                )
             })?;
             return Ok(twin.id.clone());
         }
@@ -181,7 +189,10 @@ impl World {
             .filter_map(|task| Some((task, task.status.container.as_ref()?)))
             .map(|(task, container)| {
                 let name = format!("{}.{}", task.name(), task.id);
-                (container.id.clone(), json!({ "Name": name, "EndpointID": "", "MacAddress": "", "IPv4Address": "", "IPv6Address": "" }))
+                (
+                    container.id.clone(),
+                    json!({ "Name": name, "EndpointID": "", "MacAddress": "", "IPv4Address": "", "IPv6Address": "" }),
+                )
             })
             .collect();
         (network.swarm && !containers.is_empty()).then_some(containers)

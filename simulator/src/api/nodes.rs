@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use crate::{
     api::{Answer, App, Query1, body, filters::Filters, ok, version},
     error::Refusal,
-    state::{World, node::{Availability, Node}},
+    state::{
+        World,
+        node::{Availability, Node},
+    },
 };
 
 impl World {
@@ -45,12 +48,7 @@ pub(super) async fn inspect(State(shared): App, Path(id): Path<String>) -> Answe
     shared.with(|world| ok(&world.find_node_by(&id)?.json()))
 }
 
-pub(super) async fn update(
-    State(shared): App,
-    Path(id): Path<String>,
-    Query(query): Query1,
-    bytes: Bytes,
-) -> Answer {
+pub(super) async fn update(State(shared): App, Path(id): Path<String>, Query(query): Query1, bytes: Bytes) -> Answer {
     let spec = body(&bytes)?;
     let version = version(&query, "node")?;
     shared.with(|world| {

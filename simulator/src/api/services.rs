@@ -34,7 +34,7 @@ impl World {
 
     fn create_service(&mut self, body: &Value) -> Result<String, Refusal> {
         let mut body = body.clone();
-        if body["Name"].as_str().unwrap_or_default().is_empty() && body.is_object() {
+        if body.is_object() && (body["Name"].is_null() || body["Name"] == "") {
             body["Name"] = json!(format!("service_{}", &self.ids.object()[..8]));
         }
         let mut spec = self.accept_spec(&body, None)?;
@@ -70,7 +70,8 @@ impl World {
 
     fn update_service(&mut self, id: &str, version: u64, body: &Value, back: bool) -> Result<(), Refusal> {
         let old = self.find_service(id)?;
-        let (id, old_version, old_spec, previous) = (old.id.clone(), old.version, old.spec.clone(), old.previous.clone());
+        let (id, old_version, old_spec, previous) =
+            (old.id.clone(), old.version, old.spec.clone(), old.previous.clone());
         let mut spec = if back {
             previous.ok_or_else(|| Refusal::precondition(format!("service {id} does not have a previous spec")))?
         } else {
@@ -134,7 +135,12 @@ impl World {
         for task in self.tasks_of(&service.id) {
             let counts = task.iteration == iteration;
             running += u64::from(task.status.state == TaskState::Running);
-            wanted += u64::from(task.desired == if iteration.is_some() { TaskState::Complete } else { TaskState::Running } && counts);
+            // A task of a job counts from its making on, one of a global service once it may run.
+            let is_wanted = match iteration {
+                Some(_) => task.desired <= TaskState::Complete,
+                None => task.desired == TaskState::Running,
+            };
+            wanted += u64::from(is_wanted && counts);
             completed += u64::from(task.status.state == TaskState::Complete && iteration.is_some() && counts);
         }
         let desired = match service.spec.mode() {
@@ -142,7 +148,8 @@ impl World {
             Mode::ReplicatedJob { concurrent, .. } => concurrent,
             Mode::Global | Mode::GlobalJob => wanted,
         };
-        json["ServiceStatus"] = json!({ "RunningTasks": running, "DesiredTasks": desired, "CompletedTasks": completed });
+        json["ServiceStatus"] =
+            json!({ "RunningTasks": running, "DesiredTasks": desired, "CompletedTasks": completed });
         json
     }
 }
@@ -206,12 +213,7 @@ pub(super) async fn inspect(State(shared): App, Path(id): Path<String>) -> Answe
     shared.with(|world| ok(&world.find_service(&id)?.json()))
 }
 
-pub(super) async fn update(
-    State(shared): App,
-    Path(id): Path<String>,
-    Query(query): Query1,
-    bytes: Bytes,
-) -> Answer {
+pub(super) async fn update(State(shared): App, Path(id): Path<String>, Query(query): Query1, bytes: Bytes) -> Answer {
     let body = body(&bytes)?;
     let version = version(&query, "service")?;
     let back = query.get("rollback").is_some_and(|rollback| rollback == "previous");

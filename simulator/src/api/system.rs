@@ -50,7 +50,8 @@ pub(super) async fn version(State(shared): App) -> Answer {
 pub(super) async fn info(State(shared): App) -> Answer {
     shared.with(|world| {
         let node = world.nodes.first();
-        let running = world.tasks().filter(|task| task.status.container.as_ref().is_some_and(|one| one.pid > 0)).count();
+        let running =
+            world.tasks().filter(|task| task.status.container.as_ref().is_some_and(|one| one.pid > 0)).count();
         ok(&json!({
             "ID": "SIMU:LATE:DENG:INE0:0000:0000:0000:0000:0000:0000:0000:0000",
             "Containers": running,
@@ -103,7 +104,9 @@ fn swarm_info(world: &World) -> Value {
             info["Managers"] = json!(managers.len());
             info["Cluster"] = cluster(world);
         }
-        Some(SwarmTrouble::NoLeader) => info["Error"] = json!(format!("rpc error: code = Unknown desc = {}", SwarmTrouble::NoLeader.message())),
+        Some(SwarmTrouble::NoLeader) => {
+            info["Error"] = json!(format!("rpc error: code = Unknown desc = {}", SwarmTrouble::NoLeader.message()))
+        }
         Some(SwarmTrouble::NotAManager) => {}
     }
     info

@@ -37,7 +37,9 @@ impl World {
             .map(|name| Ok(self.find_node_by(name)?.id.clone()))
             .collect::<Result<_, Refusal>>()?;
         let states = filters.values("desired-state");
-        if let Some(unknown) = states.iter().find(|state| !["running", "shutdown", "accepted"].contains(&state.as_str())) {
+        if let Some(unknown) =
+            states.iter().find(|state| !["running", "shutdown", "accepted"].contains(&state.as_str()))
+        {
             return Err(Refusal::new(500, format!("Invalid desired-state filter: '{unknown}'")));
         }
         let only_current = filters.values("_up-to-date").iter().any(|value| value == "true" || value == "1");
@@ -63,9 +65,7 @@ fn has_desired(task: &Task, word: &str) -> bool {
 }
 
 pub(super) async fn list(State(shared): App, Query(query): Query1) -> Answer {
-    let filters = Filters::read(&query)
-        .map_err(|refusal| Refusal { status: 500, ..refusal })?
-        .only(&FILTERS)?;
+    let filters = Filters::read(&query).map_err(|refusal| Refusal { status: 500, ..refusal })?.only(&FILTERS)?;
     shared.with(|world| ok(&Value::Array(world.tasks_by(&filters)?.into_iter().map(Task::json).collect())))
 }
 

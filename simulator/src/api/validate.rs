@@ -47,14 +47,18 @@ impl World {
 
     fn check_references(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
         let container = &spec.task_template.container_spec;
-        let secrets = container.secrets.iter().map(|secret| (DatumKind::Secret, &secret.id, &secret.name, &secret.file));
-        let configs = container.configs.iter().map(|config| (DatumKind::Config, &config.id, &config.name, &config.file));
+        let secrets =
+            container.secrets.iter().map(|secret| (DatumKind::Secret, &secret.id, &secret.name, &secret.file));
+        let configs =
+            container.configs.iter().map(|config| (DatumKind::Config, &config.id, &config.name, &config.file));
         let mut targets: Vec<(DatumKind, &str, &str)> = Vec::new();
         for (kind, id, name, file) in secrets.chain(configs) {
             let is_there = self.data.get(id).is_some_and(|datum| datum.kind == kind && datum.name() == name);
             let word = kind.word();
             if let Some(file) = file {
-                if let Some((_, other, target)) = targets.iter().find(|(of, _, target)| *of == kind && *target == file.name) {
+                if let Some((_, other, target)) =
+                    targets.iter().find(|(of, _, target)| *of == kind && *target == file.name)
+                {
                     let message =
                         format!("{word} references '{other}' and '{name}' have a conflicting target: '{target}'");
                     return Err(Refusal::invalid(message));
@@ -71,9 +75,11 @@ impl World {
     fn check_port_conflicts(&self, spec: &ServiceSpec, own_id: Option<&str>) -> Result<(), Refusal> {
         for port in spec.ports().iter().filter(|port| port.published_port != 0) {
             for other in self.services.values().filter(|other| Some(other.id.as_str()) != own_id) {
-                let taken = other.ports.iter().chain(other.spec.json["EndpointSpec"]["Ports"].as_array().into_iter().flatten());
+                let taken =
+                    other.ports.iter().chain(other.spec.json["EndpointSpec"]["Ports"].as_array().into_iter().flatten());
                 for theirs in taken {
-                    let same = theirs["PublishedPort"] == port.published_port && theirs["Protocol"] == port.protocol.as_str();
+                    let same =
+                        theirs["PublishedPort"] == port.published_port && theirs["Protocol"] == port.protocol.as_str();
                     let by_host = theirs["PublishMode"] == "host";
                     if !same || by_host && port.publish_mode == "host" {
                         continue;
@@ -111,10 +117,7 @@ fn fill_in(json: &mut Value) {
         ("/Mode/Replicated", &[("Replicas", json!(1))]),
         ("/Mode/ReplicatedJob", &[("MaxConcurrent", json!(1)), ("TotalCompletions", json!(1))]),
         ("/TaskTemplate/RestartPolicy", &[("Condition", json!("any")), ("MaxAttempts", json!(0))]),
-        (
-            "/TaskTemplate/ContainerSpec/Privileges",
-            &[("CredentialSpec", Value::Null), ("SELinuxContext", Value::Null)],
-        ),
+        ("/TaskTemplate/ContainerSpec/Privileges", &[("CredentialSpec", Value::Null), ("SELinuxContext", Value::Null)]),
         ("/UpdateConfig", &update_defaults()),
         ("/RollbackConfig", &update_defaults()),
         ("/EndpointSpec", &[("Mode", json!("vip"))]),

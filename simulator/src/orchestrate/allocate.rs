@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    orchestrate::World,
-    spec::ServiceSpec,
-};
+use crate::{orchestrate::World, spec::ServiceSpec};
 
 /// The first port that swarmkit chooses by itself.
 const FIRST_DYNAMIC_PORT: u64 = 30_000;
@@ -65,7 +62,8 @@ impl World {
         for port in wanted {
             let mut port = port.clone();
             if port.get("PublishedPort").is_none() && port["PublishMode"] != "host" {
-                let same = |old: &&Value| old["TargetPort"] == port["TargetPort"] && old["Protocol"] == port["Protocol"];
+                let same =
+                    |old: &&Value| old["TargetPort"] == port["TargetPort"] && old["Protocol"] == port["Protocol"];
                 let before = old.iter().find(same).and_then(|old| old["PublishedPort"].as_u64());
                 while taken.contains(&next) {
                     next += 1;

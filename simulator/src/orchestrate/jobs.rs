@@ -23,7 +23,8 @@ impl World {
     }
 
     fn run_job(&mut self, service: &str, slots: Vec<Slot>, concurrent: usize) {
-        let Some(iteration) = self.services.get(service).and_then(|service| service.job.as_ref()).map(|job| job.iteration)
+        let Some(iteration) =
+            self.services.get(service).and_then(|service| service.job.as_ref()).map(|job| job.iteration)
         else {
             return;
         };

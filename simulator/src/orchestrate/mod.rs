@@ -15,7 +15,11 @@ pub(crate) mod update;
 use crate::{
     clock::Moment,
     spec::Mode,
-    state::{World, service::Spec, task::{Slot, State, Status, Task}},
+    state::{
+        World,
+        service::Spec,
+        task::{Slot, State, Status, Task},
+    },
 };
 
 impl World {

@@ -9,9 +9,8 @@ use crate::{
 
 impl World {
     pub(crate) fn reap(&mut self, service: &str) {
-        let gone = |task: &&Task| {
-            task.desired == State::Remove && (task.is_dead() || task.status.state < State::Assigned)
-        };
+        let gone =
+            |task: &&Task| task.desired == State::Remove && (task.is_dead() || task.status.state < State::Assigned);
         let mut doomed: Vec<String> =
             self.tasks_of(service).iter().filter(|task| gone(task)).map(|task| task.id.clone()).collect();
         doomed.extend(self.beyond_history(service));

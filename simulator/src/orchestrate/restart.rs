@@ -1,9 +1,14 @@
 //! The restart supervisor: what follows a task that has ended, or lost its node.
 
+use std::time::Duration;
+
 use crate::{
     orchestrate::World,
     spec::RestartPolicy,
-    state::task::{Gate, OLD_TASK_TIMEOUT, State, Task},
+    state::{
+        node::Availability,
+        task::{Gate, OLD_TASK_TIMEOUT, State, Task},
+    },
 };
 
 impl World {
@@ -38,6 +43,11 @@ impl World {
             return;
         }
         let (service_id, slot, iteration) = (task.service.clone(), task.slot.clone(), task.iteration);
+        let is_drained = task
+            .node
+            .as_deref()
+            .and_then(|node| self.node(node))
+            .is_some_and(|node| node.availability == Availability::Drain);
         let old_ends_later = !task.is_dead() && !self.is_down(task.node.as_deref());
         let again = self.should_restart(task);
         self.desire(id, State::Shutdown);
@@ -45,7 +55,8 @@ impl World {
             return;
         }
         let Some(service) = self.services.get_mut(&service_id) else { return };
-        let delay = service.spec.parsed.task_template.restart_policy.delay();
+        // swarmkit does not make a drained node's tasks wait.
+        let delay = if is_drained { Duration::ZERO } else { service.spec.parsed.task_template.restart_policy.delay() };
         let (spec_version, now) = (service.spec.version, self.now);
         let restarts = service.restarts.entry(slot.clone()).or_default();
         if restarts.spec_version != spec_version {

@@ -43,7 +43,8 @@ impl Obstacle {
 pub(crate) fn fits_platform(platforms: &[Platform]) -> bool {
     platforms.is_empty()
         || platforms.iter().any(|platform| {
-            matches!(platform.os.as_str(), "" | "linux") && matches!(platform.architecture.as_str(), "" | "amd64" | "x86_64")
+            matches!(platform.os.as_str(), "" | "linux")
+                && matches!(platform.architecture.as_str(), "" | "amd64" | "x86_64")
         })
 }
 
@@ -170,5 +171,9 @@ fn explain(obstacles: &[Obstacle]) -> String {
         kinds.into_iter().map(|kind| (obstacles.iter().filter(|other| **other == kind).count(), kind)).collect();
     counts.sort_by_key(|(count, _)| Reverse(*count));
     let reasons: Vec<String> = counts.into_iter().map(|(count, kind)| kind.on(count)).collect();
-    if reasons.is_empty() { "no suitable node".to_owned() } else { format!("no suitable node ({})", reasons.join("; ")) }
+    if reasons.is_empty() {
+        "no suitable node".to_owned()
+    } else {
+        format!("no suitable node ({})", reasons.join("; "))
+    }
 }

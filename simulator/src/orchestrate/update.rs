@@ -35,9 +35,14 @@ pub(crate) struct Updater {
 enum Worker {
     Idle,
     /// Waits for a new task to come up; with `start-first` the old ones go then.
-    Awaits { task: String, slot: Slot },
+    Awaits {
+        task: String,
+        slot: Slot,
+    },
     /// Pauses after a slot.
-    Rests { until: Moment },
+    Rests {
+        until: Moment,
+    },
 }
 
 impl Updater {
@@ -124,7 +129,8 @@ impl World {
             return false;
         }
         let spec = &found.spec.parsed;
-        let config = if state == Some(UpdateState::RollbackStarted) { &spec.rollback_config } else { &spec.update_config };
+        let config =
+            if state == Some(UpdateState::RollbackStarted) { &spec.rollback_config } else { &spec.update_config };
         let config = config.clone().unwrap_or_else(UpdateConfig::unsaid);
         let hands = match usize::try_from(config.parallelism).unwrap_or(usize::MAX) {
             0 => dirty.len(),
@@ -226,7 +232,9 @@ impl World {
                 .find(|task| wanted(task.desired) && self.is_up_to_date(task))
                 .map(|task| task.id.clone())
         };
-        if let Some(there) = right(|desired| desired == State::Running).or_else(|| right(|desired| desired < State::Running)) {
+        if let Some(there) =
+            right(|desired| desired == State::Running).or_else(|| right(|desired| desired < State::Running))
+        {
             self.stop_others(service, &slot, &there);
             if self.task(&there).is_some_and(|task| task.desired < State::Running) {
                 self.plan_task(&there, |task| task.gate = None);

@@ -144,7 +144,8 @@ impl World {
         let was_down = node.state == NodeState::Down;
         change(node);
         (node.version, node.updated) = (version, at);
-        let (id, hostname, is_back) = (node.id.clone(), node.hostname.clone(), was_down && node.state == NodeState::Ready);
+        let (id, hostname, is_back) =
+            (node.id.clone(), node.hostname.clone(), was_down && node.state == NodeState::Ready);
         self.index = version;
         self.schedule = true;
         self.dirty.extend(self.services.keys().cloned());
@@ -224,13 +225,7 @@ impl World {
     }
 
     /// Tells an event.
-    pub(crate) fn tell(
-        &mut self,
-        kind: &'static str,
-        action: &'static str,
-        id: &str,
-        attributes: &[(&str, &str)],
-    ) {
+    pub(crate) fn tell(&mut self, kind: &'static str, action: &'static str, id: &str, attributes: &[(&str, &str)]) {
         let attributes: Map<String, Value> =
             attributes.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
         let scope = if kind == "container" { "local" } else { "swarm" };

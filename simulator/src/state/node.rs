@@ -138,7 +138,8 @@ impl Node {
 }
 
 fn plugins() -> Value {
-    let names = [("Log", "json-file"), ("Log", "local"), ("Network", "bridge"), ("Network", "host"), ("Network", "overlay")];
+    let names =
+        [("Log", "json-file"), ("Log", "local"), ("Network", "bridge"), ("Network", "host"), ("Network", "overlay")];
     let mut plugins: Vec<Value> = names.iter().map(|(kind, name)| json!({ "Type": kind, "Name": name })).collect();
     plugins.push(json!({ "Type": "Volume", "Name": "local" }));
     Value::Array(plugins)

@@ -162,8 +162,7 @@ impl Service {
 
 impl UpdateStatus {
     fn json(&self) -> Value {
-        let mut status =
-            json!({ "State": self.state.word(), "StartedAt": self.started, "Message": self.message });
+        let mut status = json!({ "State": self.state.word(), "StartedAt": self.started, "Message": self.message });
         if let Some(completed) = &self.completed {
             status["CompletedAt"] = json!(completed);
         }

@@ -1,0 +1,6 @@
+//! The simulator as a client sees it: life cycles by table, refusals by table, faults, and what survives a restart.
+
+mod client;
+mod faults;
+mod lifecycle;
+mod refusals;
