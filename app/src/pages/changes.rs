@@ -114,12 +114,9 @@ fn Choosing(everything: RwSignal<Comparison>, again: RwSignal<u32>) -> impl Into
         (services == chosen.get()).then_some(answer)
     });
     view! {
-        <Transition fallback=|| ()>
-            {move || { part.track(); }}
-            <Revisions everything/>
-            <Selecting everything selection changed chosen plan again/>
-            <Plan plan chosen/>
-        </Transition>
+        <Revisions everything/>
+        <Selecting everything selection changed chosen plan again/>
+        <Plan plan chosen/>
     }
 }
 
