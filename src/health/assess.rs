@@ -66,12 +66,12 @@ impl<'a> Assessment<'a> {
             self.slots.iter().map(|(slot, tasks)| (slot, self.slot_state(tasks))).collect();
         let running = self.slots.values().filter(|tasks| self.is_filled(tasks)).count() as u64;
         let desired = self.look.want();
-        let status = self.status(&states, running, desired);
+        let word = self.status(&states, running, desired);
         ServiceHealth {
-            status,
+            status: word,
             running,
             desired,
-            error: if status == HealthStatus::Healthy { None } else { self.error(&states, desired) },
+            error: if word == HealthStatus::Healthy { None } else { self.error(&states, desired) },
             running_since: self.running_since(),
             image: image_of(&self.look.service.spec).unwrap_or_default().to_owned(),
         }

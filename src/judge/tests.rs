@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::{DEPLOYMENT_LABEL, Observation};
 use crate::plan::stamped;
 
-const CAP: Duration = Duration::from_secs(300);
+const CAP: Duration = Duration::from_mins(5);
 
 /// One thing that is seen again and again, once a second, up to a moment.
 struct Until {
@@ -58,15 +58,15 @@ impl Case {
 
     /// Our spec is live.
     fn ours(&self, second: u64, update: &str, tasks: &str) -> Until {
-        self.look(second, &self.spec, update, tasks)
+        Self::look(second, &self.spec, update, tasks)
     }
 
     /// The spec from before is live.
     fn prior(&self, second: u64, update: &str, tasks: &str) -> Until {
-        self.look(second, self.target.prior.as_ref().unwrap(), update, tasks)
+        Self::look(second, self.target.prior.as_ref().unwrap(), update, tasks)
     }
 
-    fn look(&self, second: u64, spec: &Value, update: &str, tasks: &str) -> Until {
+    fn look(second: u64, spec: &Value, update: &str, tasks: &str) -> Until {
         Until { second, seen: Seen::Look(Box::new(observation(spec.clone(), update, tasks))) }
     }
 
@@ -267,14 +267,14 @@ fn whatever_is_not_ours_is_somebody_elses() {
         let mut spec = case.spec.clone();
         spec["Labels"][DEPLOYMENT_LABEL] = json!(label);
         spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image);
-        case.look(1, &spec, "updating", FULL)
+        Case::look(1, &spec, "updating", FULL)
     };
     case.check_message(&[relabelled("10", "app:3")], "superseded", &["deployment 10 has changed"]);
     case.check_message(&[relabelled("9", "app:3")], "superseded", &["TaskTemplate.ContainerSpec.Image"]);
     case.check_message(&[case.prior(1, "", OLD)], "superseded", &["put back the spec from before"]);
     case.check(&[case.prior(1, "completed", OLD)], "superseded");
     let foreign = two("app:7");
-    case.check(&[case.look(1, &foreign, "rollback_completed", OLD)], "superseded");
+    case.check(&[Case::look(1, &foreign, "rollback_completed", OLD)], "superseded");
 }
 
 #[test]
@@ -286,9 +286,9 @@ fn networks_by_id_and_members_of_newer_engines_do_not_make_it_somebody_elses() {
     let mut live = case.spec.clone();
     live["TaskTemplate"]["Networks"][0]["Target"] = json!(crate::plan::testkit::id_of("home_default"));
     live["TaskTemplate"]["ContainerSpec"]["Healthcheck"] = json!({"Test": ["CMD", "x"]});
-    case.check(&[case.look(3, &live, "", FULL)], "verifying 3/20, 2 of 2");
+    case.check(&[Case::look(3, &live, "", FULL)], "verifying 3/20, 2 of 2");
     live["TaskTemplate"]["Networks"][0]["Aliases"] = json!(["other"]);
-    case.check(&[case.look(3, &live, "", FULL)], "superseded");
+    case.check(&[Case::look(3, &live, "", FULL)], "superseded");
 }
 
 // Row 7
@@ -564,7 +564,7 @@ fn a_removed_service_is_gone_with_its_tasks() {
 #[test]
 fn times_follow_from_the_spec() {
     let seconds = |seconds: u64| json!(seconds * 1_000_000_000);
-    let of = |spec: &Value| Timing::for_spec(spec, Duration::from_secs(20), 3, Duration::from_secs(3600));
+    let of = |spec: &Value| Timing::for_spec(spec, Duration::from_secs(20), 3, Duration::from_hours(1));
     let plain = of(&two("app:1"));
     assert_eq!((plain.stability.as_secs(), plain.deadline.as_secs(), plain.crash_budget), (20, 300, 3));
     assert_eq!((plain.stall.as_secs(), plain.pending_grace.as_secs(), plain.gap.as_secs()), (60, 30, 5));

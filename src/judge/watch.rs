@@ -264,7 +264,7 @@ impl Watch {
 
     /// Rows 7 to 12.
     fn judge_tasks(&mut self, at: Duration, look: &Look<'_>) -> Judgement {
-        let full = self.is_full(look);
+        let full = Self::is_full(look);
         self.prove(at, look, full);
         let still_for = self.still_for(at, look);
         if let Some(over) = self.crash_loop().or_else(|| self.unschedulable(at, look)) {
@@ -292,12 +292,12 @@ impl Watch {
     }
 
     /// Whether every slot is filled once by the current spec, and nothing else is left.
-    fn is_full(&self, look: &Look<'_>) -> bool {
+    fn is_full(look: &Look<'_>) -> bool {
         let want = look.want();
         if look.mode == Mode::Replicated(0) {
             let is_up =
                 |task: &&Task| matches!(task.state.as_str(), "starting" | "running") && look.is_on_ready_node(task);
-            return !look.tasks.iter().any(|task| is_up(task));
+            return !look.tasks.iter().any(is_up);
         }
         if want == 0 || look.tasks.iter().any(|task| look.is_old(task) || look.is_stray(task)) {
             return false;

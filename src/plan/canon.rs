@@ -245,20 +245,45 @@ pub(crate) fn fingerprint(canonical: &Value) -> String {
 
 /// The hex SHA-256 of a text.
 pub(super) fn hex_digest(text: impl AsRef<[u8]>) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text) {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    hex
 }
 
 /// JSON with sorted keys: same value, same bytes.
 pub(super) fn text(value: &Value) -> String {
+    let mut text = String::new();
+    write_text(value, &mut text);
+    text
+}
+
+fn write_text(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => {
-            let sorted: BTreeMap<&String, &Value> = object.iter().collect();
-            let members: Vec<String> =
-                sorted.into_iter().map(|(key, value)| format!("{}:{}", json!(key), text(value))).collect();
-            format!("{{{}}}", members.join(","))
+            let mut members: Vec<(&String, &Value)> = object.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (position, (key, value)) in members.into_iter().enumerate() {
+                text.push_str(if position == 0 { "" } else { "," });
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_text(value, text);
+            }
+            text.push('}');
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(",")),
-        other => other.to_string(),
+        Value::Array(items) => {
+            text.push('[');
+            for (position, item) in items.iter().enumerate() {
+                text.push_str(if position == 0 { "" } else { "," });
+                write_text(item, text);
+            }
+            text.push(']');
+        }
+        other => text.push_str(&other.to_string()),
     }
 }
 

@@ -101,13 +101,13 @@ fn staying<'a>(
 }
 
 /// What is to become of one wanted service.
-enum Decision {
+enum Decision<'a> {
     Create(Value),
-    Update { spec: Value, live: LiveService, changes: Vec<FieldChange>, reason: String },
+    Update { spec: Value, live: &'a LiveService, changes: Vec<FieldChange>, reason: String },
     Leave,
 }
 
-impl Decision {
+impl Decision<'_> {
     fn spec(&self) -> Option<&Value> {
         match self {
             Self::Create(spec) | Self::Update { spec, .. } => Some(spec),
@@ -116,23 +116,26 @@ impl Decision {
     }
 }
 
-fn decide(wanted: &Value, live: Option<&LiveService>, networks: &NetworkNames) -> Decision {
+fn decide<'a>(wanted: &Value, live: Option<&'a LiveService>, networks: &NetworkNames) -> Decision<'a> {
     let Some(live) = live else { return Decision::Create(wanted.clone()) };
     let spec = to_write(wanted, &live.spec);
     let mut wanted = canon(&spec, networks);
     let mut seen = canon(&live.spec, networks);
     // The host's own networks have ids that no list shows.
     align_networks(&wanted, &mut seen, |name| preflight::PREDEFINED.contains(&name));
+    if wanted == seen {
+        return Decision::Leave;
+    }
     let asked_for = live.spec["Labels"][SPEC_LABEL].as_str() == Some(fingerprint(&wanted).as_str());
     if asked_for {
         without_newer(&mut wanted, &seen);
     }
-    if wanted == seen {
+    if asked_for && wanted == seen {
         return Decision::Leave;
     }
     let changes = changes::changes(&seen, &wanted);
     let reason = changes::reason(&seen, &wanted, &changes);
-    Decision::Update { spec, live: live.clone(), changes, reason }
+    Decision::Update { spec, live, changes, reason }
 }
 
 /// The wanted spec with what an update must not lose: the restart counter, and the digest of an image that the stack
@@ -178,7 +181,7 @@ fn unreadable(objects: &rotate::Objects, written: &[Written<'_>]) -> Vec<Finding
 /// Objects, then services by level, then removals.
 fn arrange(
     creates: Vec<Action>,
-    decisions: BTreeMap<ServiceName, Decision>,
+    decisions: BTreeMap<ServiceName, Decision<'_>>,
     chosen: &BTreeMap<&ServiceName, &Service>,
     leaving: &BTreeMap<ServiceName, &LiveService>,
     handover: &ports::Handover,
@@ -226,10 +229,10 @@ fn action(service: ServiceName, decision: Decision, level: u32, chosen: &BTreeMa
                 from: version_of_spec(&live.spec),
                 to: version_of_spec(&spec),
                 changes,
-                prior: live.spec,
+                prior: live.spec.clone(),
             },
             reason,
-            write: Some(Write::UpdateService { id: live.id, version: live.version, spec }),
+            write: Some(Write::UpdateService { id: live.id.clone(), version: live.version, spec }),
             level,
         },
         Decision::Leave => {

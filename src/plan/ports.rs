@@ -25,9 +25,22 @@ pub(super) fn published(spec: &Value) -> Ports {
         .collect()
 }
 
-/// The ports that two services cannot both publish: only `host` beside `host` is possible.
-fn clashes<'a>(one: &'a Ports, other: &'a Ports) -> impl Iterator<Item = &'a String> {
-    one.iter().filter(|(port, host)| other.get(*port).is_some_and(|other| !(**host && *other))).map(|(port, _)| port)
+/// Who publishes a port, and whether as a port of the node.
+type Index<'a, Owner> = BTreeMap<&'a str, Vec<(Owner, bool)>>;
+
+fn index<'a, Owner: Clone>(owners: impl Iterator<Item = (Owner, &'a Ports)>) -> Index<'a, Owner> {
+    let mut index = Index::new();
+    for (owner, ports) in owners {
+        for (port, host) in ports {
+            index.entry(port.as_str()).or_default().push((owner.clone(), *host));
+        }
+    }
+    index
+}
+
+/// Those that cannot publish the port beside a service that wants it: only `host` beside `host` is possible.
+fn rivals<Owner: Clone>(index: &Index<'_, Owner>, port: &str, host: bool) -> impl Iterator<Item = Owner> {
+    index.get(port).into_iter().flatten().filter(move |(_, other)| !(host && *other)).map(|(owner, _)| owner.clone())
 }
 
 /// What changes hands.
@@ -66,32 +79,34 @@ pub(super) fn handover(
         })
         .filter(|claim| !claim.wants.is_empty() || !claim.has.is_empty())
         .collect();
-    let staying = owners(staying);
-    let leaving = owners(leaving);
-    for (index, claim) in claims.iter().enumerate() {
-        for (full_name, taken) in &live.others {
-            let taken: Ports = taken.iter().map(|port| (port.clone(), false)).collect();
-            for port in clashes(&claim.wants, &taken) {
+    let others: Vec<(&String, Ports)> = live
+        .others
+        .iter()
+        .map(|(name, ports)| (name, ports.iter().map(|port| (port.clone(), false)).collect()))
+        .collect();
+    let (staying, leaving) = (owners(staying), owners(leaving));
+    let others = index(others.iter().map(|(name, ports)| (*name, ports)));
+    let staying = index(staying.iter().map(|(name, ports)| (*name, ports)));
+    let leaving = index(leaving.iter().map(|(name, ports)| (*name, ports)));
+    let wanting = index(claims.iter().map(|claim| (claim, &claim.wants)));
+    let having = index(claims.iter().map(|claim| (claim, &claim.has)));
+    for claim in &claims {
+        for (port, host) in &claim.wants {
+            for full_name in rivals(&others, port, *host) {
                 handover.block(claim.service, port, &format!("service `{full_name}` of another stack"));
             }
-        }
-        for (other, taken) in &staying {
-            for port in clashes(&claim.wants, taken) {
+            for other in rivals(&staying, port, *host) {
                 handover.block(claim.service, port, &format!("service `{other}`"));
             }
-        }
-        for other in &claims[index + 1..] {
-            for port in clashes(&claim.wants, &other.wants) {
-                handover.block(other.service, port, &format!("service `{}`", claim.service));
+            // Of two that want it, the later one is refused.
+            for other in rivals(&wanting, port, *host).filter(|other| other.service < claim.service) {
+                handover.block(claim.service, port, &format!("service `{}`", other.service));
             }
-        }
-        for (other, held) in &leaving {
-            if clashes(&claim.wants, held).next().is_some() {
-                handover.removed_first.insert((*other).clone());
+            handover.removed_first.extend(rivals(&leaving, port, *host).cloned());
+            let letting_go = |other: &&Claim<'_>| other.service != claim.service && !other.wants.contains_key(port);
+            for other in rivals(&having, port, *host).filter(letting_go) {
+                handover.pass_on(claim.service, port, other.service);
             }
-        }
-        for other in claims.iter().filter(|other| other.service != claim.service) {
-            handover.pass_on(claim, other);
         }
     }
     handover
@@ -104,19 +119,15 @@ fn owners<'a>(specs: &'a BTreeMap<ServiceName, &Value>) -> Vec<(&'a ServiceName,
 
 impl Handover {
     /// Notes that a service waits for a port that another has now and lets go.
-    fn pass_on(&mut self, claim: &Claim<'_>, other: &Claim<'_>) {
-        let Some(port) = clashes(&claim.wants, &other.has).find(|port| !other.wants.contains_key(*port)) else {
-            return;
-        };
-        if self.waits_for.get(other.service).is_some_and(|others| others.contains(claim.service)) {
+    fn pass_on(&mut self, service: &ServiceName, port: &str, other: &ServiceName) {
+        if self.waits_for.get(other).is_some_and(|others| others.contains(service)) {
             let message = format!(
-                "services `{}` and `{}` would swap published ports ({port} among them), which the Engine cannot do at \
-                 once: take the port away from one of them first, and deploy the rest after that",
-                other.service, claim.service
+                "services `{other}` and `{service}` would swap published ports ({port} among them), which the Engine \
+                 cannot do at once: take the port away from one of them first, and deploy the rest after that"
             );
-            self.blockers.push(Finding { service: Some(claim.service.clone()), message });
+            self.blockers.push(Finding { service: Some(service.clone()), message });
         }
-        self.waits_for.entry(claim.service.clone()).or_default().insert(other.service.clone());
+        self.waits_for.entry(service.clone()).or_default().insert(other.clone());
     }
 
     fn block(&mut self, service: &ServiceName, port: &str, owner: &str) {
