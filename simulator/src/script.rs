@@ -1,6 +1,8 @@
 //! Reads commands that are simple enough (`sleep 10`, `sh -c "echo hi; exit 3"`), so that one test can run against this
 //! Engine and against a real one.
 
+use std::{ops::ControlFlow, time::Duration};
+
 use crate::{
     behaviour::{Behaviour, Exit, LogLine},
     spec::ContainerSpec,
@@ -38,8 +40,7 @@ impl Script {
             if statement.is_empty() {
                 continue;
             }
-            if let Some(code) = self.statement(statement)? {
-                self.code = code;
+            if self.statement(statement)?.is_break() {
                 break;
             }
         }
@@ -47,16 +48,21 @@ impl Script {
         Some(Behaviour { exit, logs: self.logs, ..Behaviour::default() })
     }
 
-    /// Runs one statement: `None` if it is not understood, an exit code if it ends the script.
-    fn statement(&mut self, statement: &str) -> Option<Option<i64>> {
+    /// Runs one statement, which may end the script; `None` if it is not understood.
+    fn statement(&mut self, statement: &str) -> Option<ControlFlow<()>> {
         let statement = statement.strip_prefix("exec ").unwrap_or(statement);
         let (command, rest) = statement.split_once(' ').unwrap_or((statement, ""));
         match command {
-            "exit" => return Some(Some(if rest.is_empty() { self.code } else { rest.trim().parse().ok()? })),
+            "exit" => {
+                if !rest.trim().is_empty() {
+                    self.code = rest.trim().parse().ok()?;
+                }
+                return Some(ControlFlow::Break(()));
+            }
             "sleep" => {
                 let seconds: f64 = rest.trim().trim_end_matches('s').parse().ok()?;
-                self.elapsed_ms +=
-                    std::time::Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().unwrap_or(u64::MAX);
+                let ms = Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().unwrap_or(u64::MAX);
+                self.elapsed_ms = self.elapsed_ms.saturating_add(ms);
                 self.code = 0;
             }
             "echo" => {
@@ -71,7 +77,7 @@ impl Script {
             "false" => self.code = 1,
             _ => return None,
         }
-        Some(None)
+        Some(ControlFlow::Continue(()))
     }
 }
 

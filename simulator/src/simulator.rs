@@ -19,6 +19,7 @@ use crate::{
     state::{
         World,
         node::{Availability, NodeState},
+        service::Service,
         task::State,
     },
 };
@@ -147,13 +148,12 @@ impl Simulator {
 
     /// All services, as the API shows them.
     pub fn services(&self) -> Vec<Value> {
-        self.shared.with(|world| world.services.values().map(|service| service.json()).collect())
+        self.shared.with(|world| world.services.values().map(Service::json).collect())
     }
 
     /// One service by name, as the API shows it.
     pub fn service(&self, name: &str) -> Option<Value> {
-        self.shared
-            .with(|world| world.services.values().find(|service| service.name() == name).map(|service| service.json()))
+        self.shared.with(|world| world.services.values().find(|service| service.name() == name).map(Service::json))
     }
 
     /// The tasks of a service by name, oldest first, as the API shows them.

@@ -277,6 +277,7 @@ pub(crate) struct EndpointSpec {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
+#[expect(clippy::struct_field_names, reason = "the Engine's names")]
 pub(crate) struct Port {
     pub(crate) protocol: String,
     pub(crate) target_port: u64,

@@ -16,6 +16,7 @@ use crate::{
     state::{
         World,
         datum::{Datum, DatumKind},
+        service::Service,
     },
 };
 
@@ -83,7 +84,7 @@ impl World {
                 container.secrets.iter().any(|secret| secret.id == id)
                     || container.configs.iter().any(|config| config.id == id)
             })
-            .map(|service| service.name())
+            .map(Service::name)
             .collect();
         if !users.is_empty() {
             let services = if users.len() == 1 { "service" } else { "services" };

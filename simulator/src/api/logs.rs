@@ -63,10 +63,9 @@ fn frame(bytes: &mut Vec<u8>, task: &Task, line: &Logged, query: &HashMap<String
     }
     if is_true(query, "details") {
         let node = task.node.as_deref().unwrap_or_default();
-        text.push_str(&format!(
-            "com.docker.swarm.node.id={node},com.docker.swarm.service.id={},com.docker.swarm.task.id={} ",
-            task.service, task.id
-        ));
+        let (service, id) = (&task.service, &task.id);
+        text.extend(["com.docker.swarm.node.id=", node, ",com.docker.swarm.service.id=", service]);
+        text.extend([",com.docker.swarm.task.id=", id, " "]);
     }
     text.push_str(&line.text);
     text.push('\n');

@@ -163,10 +163,12 @@ fn go_json(value: &Value) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], format!("{value}\n")).into_response()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "handlers end with it, and they can fail")]
 fn ok(value: &Value) -> Answer {
     Ok(go_json(value))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "handlers end with it, and they can fail")]
 fn created(value: &Value) -> Answer {
     Ok((StatusCode::CREATED, go_json(value)).into_response())
 }

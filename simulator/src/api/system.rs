@@ -104,8 +104,8 @@ fn swarm_info(world: &World) -> Value {
             info["Managers"] = json!(managers.len());
             info["Cluster"] = cluster(world);
         }
-        Some(SwarmTrouble::NoLeader) => {
-            info["Error"] = json!(format!("rpc error: code = Unknown desc = {}", SwarmTrouble::NoLeader.message()))
+        Some(trouble @ SwarmTrouble::NoLeader) => {
+            info["Error"] = json!(format!("rpc error: code = Unknown desc = {}", trouble.message()));
         }
         Some(SwarmTrouble::NotAManager) => {}
     }

@@ -164,9 +164,11 @@ fn check_words(json: &Value) -> Result<(), Refusal> {
     }
     for config in ["/UpdateConfig", "/RollbackConfig"] {
         let action = word(&format!("{config}/FailureAction"));
-        let is_action = ["", "pause", "continue"].contains(&action.as_str());
-        if !is_action && !(config == "/UpdateConfig" && action == "rollback") {
-            let which = if config == "/UpdateConfig" { "update" } else { "rollback" };
+        let (which, actions): (_, &[&str]) = match config {
+            "/UpdateConfig" => ("update", &["", "pause", "continue", "rollback"]),
+            _ => ("rollback", &["", "pause", "continue"]),
+        };
+        if !actions.contains(&action.as_str()) {
             return Err(Refusal::bad(format!("unrecognized {which} failure action {action}")));
         }
         let order = word(&format!("{config}/Order"));

@@ -18,7 +18,7 @@ impl World {
         let slots = self.updatable_slots(service);
         let here: Vec<Slot> =
             slots.keys().filter(|slot| matches!(slot, Slot::Node(node) if eligible.contains(node))).cloned().collect();
-        self.update_slots(service, here);
+        self.update_slots(service, &here);
         for node in self.eligible_nodes(service, Node::takes_tasks) {
             let slot = Slot::Node(node);
             if !slots.contains_key(&slot) {

@@ -6,6 +6,7 @@ use crate::{
     behaviour::{self, Behaviour, Health},
     clock::NEVER,
     orchestrate::World,
+    spec::Healthcheck,
     state::task::{Container, Gate, Logged, State, Step, Task},
 };
 
@@ -71,13 +72,14 @@ impl World {
                 let prepare = Duration::from_millis(behaviour.prepare_ms);
                 self.enter(id, State::Preparing, Some((prepare, Step::Advance)));
             }
-            State::Preparing => match self.why_rejected(id, &behaviour) {
-                Some(why) => self.reject(id, &why),
-                None => {
+            State::Preparing => {
+                if let Some(why) = self.why_rejected(id, &behaviour) {
+                    self.reject(id, &why);
+                } else {
                     self.enter(id, State::Ready, None);
                     self.start_if_desired(id);
                 }
-            },
+            }
             State::Starting => self.running(id, &behaviour),
             _ => {}
         }
@@ -120,7 +122,7 @@ impl World {
             return;
         }
         let behaviour = self.behaviour(task);
-        let check = task.template.parsed.container_spec.healthcheck.as_ref().is_some_and(|check| check.is_on());
+        let check = task.template.parsed.container_spec.healthcheck.as_ref().is_some_and(Healthcheck::is_on);
         let patience = Behaviour::patience(&task.template.parsed.container_spec);
         let start = Duration::from_millis(behaviour.start_ms);
         let next = match behaviour.health {

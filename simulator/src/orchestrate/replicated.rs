@@ -17,10 +17,10 @@ impl World {
         let (have, want) = (slots.len(), usize::try_from(replicas).unwrap_or(usize::MAX));
         if have > want {
             let kept = self.give_up_slots(slots, want);
-            self.update_slots(service, kept);
+            self.update_slots(service, &kept);
         } else {
             let taken: Vec<Slot> = slots.keys().cloned().collect();
-            self.update_slots(service, taken.clone());
+            self.update_slots(service, &taken);
             self.add_slots(service, &taken, want - have);
         }
     }

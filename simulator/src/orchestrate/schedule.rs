@@ -87,19 +87,14 @@ impl World {
             Slot::Number(_) => None,
         };
         let mut obstacles = Vec::new();
-        let mut best: Option<((Reverse<usize>, Reverse<usize>), &Node)> = None;
+        let mut fitting = Vec::new();
         for node in self.nodes.iter().filter(|node| bound.is_none_or(|bound| node.id == *bound)) {
             match self.obstacle(task, node) {
                 Some(obstacle) => obstacles.push(obstacle),
-                None => {
-                    let load = self.load(task, node);
-                    let score = (Reverse(load.0), Reverse(load.1));
-                    if best.as_ref().is_none_or(|(best, _)| score > *best) {
-                        best = Some((score, node));
-                    }
-                }
+                None => fitting.push((self.load(task, node), node)),
             }
         }
+        let best = fitting.into_iter().min_by_key(|(load, _)| *load);
         best.map(|(_, node)| node.id.clone()).ok_or_else(|| explain(&obstacles))
     }
 

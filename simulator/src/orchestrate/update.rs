@@ -82,10 +82,10 @@ impl World {
     }
 
     /// Brings these slots of a service to its spec, as far as that is possible now.
-    pub(crate) fn update_slots(&mut self, service: &str, slots: Vec<Slot>) {
+    pub(crate) fn update_slots(&mut self, service: &str, slots: &[Slot]) {
         let Some(found) = self.services.get(service) else { return };
         let is_running = found.updater.as_ref().is_some_and(|updater| updater.spec_version == found.spec.version);
-        if !is_running && !self.begin_update(service, &slots) {
+        if !is_running && !self.begin_update(service, slots) {
             return;
         }
         // Taken out, so that the updater and the store can be changed side by side.

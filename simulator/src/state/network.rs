@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// A network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the API shows most of them as they are")]
 pub(crate) struct Network {
     pub(crate) id: String,
     pub(crate) name: String,

@@ -51,13 +51,12 @@ impl State {
             Self::Pending => "pending task scheduling",
             Self::Assigned => "scheduler assigned task to node",
             Self::Accepted => "accepted",
-            Self::Preparing => "preparing",
+            Self::Preparing | Self::Rejected => "preparing",
             Self::Ready => "prepared",
             Self::Starting => "starting",
             Self::Running | Self::Failed => "started",
             Self::Complete => "finished",
             Self::Shutdown => "shutdown",
-            Self::Rejected => "preparing",
             Self::Remove => "removed",
         }
     }
@@ -153,7 +152,7 @@ pub(crate) struct Task {
 }
 
 /// How long swarmkit waits for an old task to stop before it starts the new one all the same.
-pub(crate) const OLD_TASK_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const OLD_TASK_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Task {
     /// Whether it has ended.
