@@ -29,8 +29,8 @@ impl Timestamp {
 
     /// Seconds from `earlier` to this moment; zero if the clock was set back in between.
     pub fn seconds_since(self, earlier: Self) -> f64 {
-        let millis = u32::try_from((self.0 - earlier.0).max(0)).unwrap_or(u32::MAX);
-        f64::from(millis) / 1000.0
+        let millis = u64::try_from(self.0 - earlier.0).unwrap_or_default();
+        std::time::Duration::from_millis(millis).as_secs_f64()
     }
 }
 
@@ -78,6 +78,13 @@ mod tests {
         for text in ["2025-10-31T10:30:00Z", "1970-01-01T00:00:00Z", "2038-01-19T03:14:08.25Z"] {
             assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_duration_may_be_longer_than_49_days() {
+        let day = 86_400_000;
+        let seconds = Timestamp::from_millis(90 * day).seconds_since(Timestamp::from_millis(0));
+        assert!((seconds - 7_776_000.0).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -112,7 +112,9 @@ fn Summary(deployment: RwSignal<DeploymentView>, status: Memo<Status>, percent: 
                     let said = view::status(status.get());
                     view! { <Badge tone=said.tone text=said.word/> }
                 }}
-                <span class="progress-number">{move || format!("{} %", percent.get())}</span>
+                {move || matches!(status.get(), Status::InProgress | Status::Success).then(|| view! {
+                    <span class="progress-number">{move || format!("{} %", percent.get())}</span>
+                })}
             </div>
             <progress
                 class=move || view::status(status.get()).tone.class()
