@@ -274,7 +274,7 @@ mod tests {
         check(r#"A="a\nb\"c\\d\$e\x""#, &[("A", "a\nb\"c\\d$e\\x")]);
         check(r"A='a\nb'", &[("A", r"a\nb")]);
         check(r"A=a\nb", &[("A", r"a\nb")]);
-        check(r#"A=it's"#, &[("A", "it's")]);
+        check("A=it's", &[("A", "it's")]);
     }
 
     #[test]

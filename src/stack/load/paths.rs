@@ -25,8 +25,9 @@ impl Base {
         for part in path.split('/') {
             match part {
                 "" | "." => (),
-                ".." if parts.pop().is_none() => return Err(format!("`{path}` leads out of the repository")),
-                ".." => (),
+                ".." => {
+                    parts.pop().ok_or_else(|| format!("`{path}` leads out of the repository"))?;
+                }
                 part => parts.push(part.to_owned()),
             }
         }

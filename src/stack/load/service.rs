@@ -153,12 +153,11 @@ fn ulimits(service: &Cursor<'_>, findings: &mut Findings) -> BTreeMap<String, Ul
             let value = value?;
             findings.take(&value.place, i64::try_from(value.int()?).map_err(|_| "is too large".to_owned()))
         };
-        let (soft, hard) = match limit.yaml() {
-            Yaml::Map(_) => (number(limit.get("soft")), number(limit.get("hard"))),
-            _ => {
-                let single = number(Some(limit));
-                (single, single)
-            }
+        let (soft, hard) = if let Yaml::Map(_) = limit.yaml() {
+            (number(limit.get("soft")), number(limit.get("hard")))
+        } else {
+            let single = number(Some(limit));
+            (single, single)
         };
         limits.insert(name.to_owned(), Ulimit { soft: soft.unwrap_or_default(), hard: hard.unwrap_or_default() });
     }

@@ -84,14 +84,12 @@ pub(crate) fn version(root: &Cursor<'_>, findings: &mut Findings) -> Option<(Str
         return newest();
     }
     let minor = text.strip_prefix("3.").filter(|minor| !minor.starts_with('0') || *minor == "0");
-    match minor.and_then(|minor| minor.parse().ok()).filter(|minor| *minor <= NEWEST) {
-        Some(minor) => Some((text.to_owned(), minor)),
-        None => {
-            let message = format!("`{text}` is not a known version of the stack file: use 3.0 to 3.{NEWEST}, or none");
-            findings.refuse(&found.place, message);
-            None
-        }
+    let minor = minor.and_then(|minor| minor.parse().ok()).filter(|minor| *minor <= NEWEST);
+    if minor.is_none() {
+        let message = format!("`{text}` is not a known version of the stack file: use 3.0 to 3.{NEWEST}, or none");
+        findings.refuse(&found.place, message);
     }
+    minor.map(|minor| (text.to_owned(), minor))
 }
 
 /// Checks a whole file, variables filled in.
@@ -140,7 +138,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn check(&mut self, value: &Cursor<'_>, rule: &Rule) {
-        if value.is_broken() {
+        if value.is_broken() || is_short_form(value, rule) {
             return;
         }
         match rule {
@@ -151,7 +149,6 @@ impl Checker<'_> {
             Rule::Number => self.expect(value, is_number(value), "a number"),
             Rule::NumberOrText => self.expect(value, is_number(value) || is_words(value), "a string or number"),
             Rule::Duration => self.duration(value),
-            Rule::TextOrTexts if value.text().is_some() => (),
             Rule::TextOrTexts => self.texts(value, true, "a string or a list of strings"),
             Rule::Texts(unique) => self.texts(value, *unique, "a list of strings"),
             Rule::NumbersOrTexts => self.numbers_or_texts(value),
@@ -170,10 +167,6 @@ impl Checker<'_> {
                 value.items().for_each(|item| self.check(&item, rule));
                 self.unique(value);
             }
-            Rule::OrNull(_) if value.is_null() => (),
-            Rule::OrText(_) if value.text().is_some() => (),
-            Rule::OrBool(_) if value.bool().is_some() => (),
-            Rule::OrInt(_) if is_whole(value) => (),
             Rule::OrTexts(_) if matches!(value.yaml(), Yaml::List(_)) => {
                 self.texts(value, true, "a list of strings or a mapping");
             }
@@ -317,6 +310,17 @@ impl Checker<'_> {
             None => "`docker stack deploy` does not know it, so it would have no effect: remove it".to_owned(),
         };
         self.findings.refuse(place, format!("unknown key `{name}`: {remedy}"));
+    }
+}
+
+/// Whether a value is the short one of the two forms that a rule takes.
+fn is_short_form(value: &Cursor<'_>, rule: &Rule) -> bool {
+    match rule {
+        Rule::OrNull(_) => value.is_null(),
+        Rule::OrText(_) | Rule::TextOrTexts => value.text().is_some(),
+        Rule::OrBool(_) => value.bool().is_some(),
+        Rule::OrInt(_) => is_whole(value),
+        _ => false,
     }
 }
 
