@@ -100,8 +100,8 @@ pub fn services(
 
 /// The services that a promotion would change.
 pub fn changed(changes: &[ServiceChange]) -> BTreeSet<ServiceName> {
-    let changed = changes.iter().filter(|change| change.change_type != ChangeType::NoChange);
-    changed.map(|change| change.service.clone()).collect()
+    let differing = changes.iter().filter(|change| change.change_type != ChangeType::NoChange);
+    differing.map(|change| change.service.clone()).collect()
 }
 
 /// `1 service`, `3 services`.

@@ -102,7 +102,7 @@ pub fn percent(progress: &Progress) -> u8 {
 }
 
 fn hundredths(phase: &ServicePhase, running: u64, desired: u64) -> u64 {
-    let part = |of: u64, whole: u64, weight: u64| if whole == 0 { weight } else { weight * of.min(whole) / whole };
+    let part = |of: u64, whole: u64, weight: u64| (weight * of.min(whole)).checked_div(whole).unwrap_or(weight);
     match phase {
         ServicePhase::Waiting => 0,
         ServicePhase::Submitting => 10,
