@@ -13,7 +13,6 @@ const CONSTRAINT: u32 = 19;
 const NOT_A_DATABASE: u32 = 26;
 
 /// A query that failed.
-#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(super) fn failed(error: sqlx::Error) -> LedgerError {
     LedgerError::Failed { detail: explain(&error), source: Box::new(error) }
 }

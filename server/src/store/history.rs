@@ -2,7 +2,7 @@
 //! range of numbers and the total is the highest one. The last of a million rows costs what the first does.
 
 use release_manager::deployment::{HistoryFilter, HistoryPage, HistoryRow};
-use release_manager::names::DeploymentId;
+use release_manager::names::{DeploymentId, EnvironmentName, ServiceName};
 use release_manager::ports::LedgerError;
 use release_manager::time::Timestamp;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -27,8 +27,8 @@ fn limit(filter: &HistoryFilter) -> i64 {
 
 /// The ids of the page, by the rows' numbers, and the total.
 async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) -> Result<(Vec<i64>, i64), LedgerError> {
-    let environment = filter.environment.as_ref().map(|environment| environment.as_str());
-    let service = filter.service.as_ref().map(|service| service.as_str());
+    let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
+    let service = filter.service.as_ref().map(ServiceName::as_str);
     let total = total(transaction, environment, service).await?;
     let last = total - i64::from(filter.offset);
     let first = last - limit(filter) + 1;
@@ -115,8 +115,8 @@ async fn of_deployment(
     deployment: DeploymentId,
     filter: &HistoryFilter,
 ) -> Result<(Vec<i64>, i64), LedgerError> {
-    let environment = filter.environment.as_ref().map(|environment| environment.as_str());
-    let service = filter.service.as_ref().map(|service| service.as_str());
+    let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
+    let service = filter.service.as_ref().map(ServiceName::as_str);
     let all = sqlx::query_scalar!(
         r#"select id as "id!" from history
         where attempt = ?1 and environment = coalesce(?2, environment) and service = coalesce(?3, service)
