@@ -1,7 +1,5 @@
 //! The last words of a task.
 
-use std::time::Duration;
-
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures::{StreamExt, pin_mut};
@@ -35,7 +33,7 @@ pub(super) async fn logs(client: &Client, task: &str, lines: u32) -> Result<Vec<
         }
     }
     if text.is_empty() && Instant::now() >= deadline {
-        return Err(client.trouble(Duration::from_secs(READ.as_secs())).timed_out());
+        return Err(client.trouble(READ).timed_out());
     }
     Ok(last_lines(&String::from_utf8_lossy(&text), lines as usize))
 }

@@ -52,7 +52,7 @@ impl Swarm for DockerSwarm {
     }
 
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
-        live::live(&self.client, stack).await
+        Box::pin(live::live(&self.client, stack)).await
     }
 
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
@@ -107,7 +107,7 @@ mod tests {
     use super::why_no_manager;
 
     #[track_caller]
-    fn check(swarm: serde_json::Value, expected: Option<&str>) {
+    fn check(swarm: &serde_json::Value, expected: Option<&str>) {
         let found = why_no_manager(&json!({ "Swarm": swarm }));
         match (found.as_deref(), expected) {
             (None, None) => (),
@@ -118,15 +118,15 @@ mod tests {
 
     #[test]
     fn only_a_manager_of_a_swarm_that_can_decide_will_do() {
-        check(json!({"LocalNodeState": "active", "ControlAvailable": true, "Error": ""}), None);
+        check(&json!({"LocalNodeState": "active", "ControlAvailable": true, "Error": ""}), None);
         check(
-            json!({"LocalNodeState": "active", "ControlAvailable": true, "Error": "no leader"}),
+            &json!({"LocalNodeState": "active", "ControlAvailable": true, "Error": "no leader"}),
             Some("no leader: bring"),
         );
-        check(json!({"LocalNodeState": "active", "ControlAvailable": false}), Some("docker node promote"));
-        check(json!({"LocalNodeState": "inactive"}), Some("docker swarm init"));
-        check(json!({"LocalNodeState": "locked", "Error": "locked"}), Some("docker swarm unlock"));
-        check(json!({"LocalNodeState": "pending"}), Some("is pending"));
-        check(json!({}), Some("docker swarm init"));
+        check(&json!({"LocalNodeState": "active", "ControlAvailable": false}), Some("docker node promote"));
+        check(&json!({"LocalNodeState": "inactive"}), Some("docker swarm init"));
+        check(&json!({"LocalNodeState": "locked", "Error": "locked"}), Some("docker swarm unlock"));
+        check(&json!({"LocalNodeState": "pending"}), Some("is pending"));
+        check(&json!({}), Some("docker swarm init"));
     }
 }

@@ -26,7 +26,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, BoxedError>;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// After how long an unused connection is given up.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// The connections to one Engine, and the newest API version that it said it speaks.
 pub(super) struct Wire {

@@ -5,3 +5,4 @@
 mod fake_github;
 mod source;
 mod store;
+mod swarm;
