@@ -46,7 +46,6 @@ pub enum ServicePhase {
     /// Over.
     Done {
         /// What became of it.
-        #[serde(flatten)]
         verdict: Verdict,
     },
 }
@@ -139,4 +138,35 @@ pub struct Live {
     pub engine_problem: Option<Problem>,
     /// Every environment of the pipeline.
     pub environments: BTreeMap<EnvironmentName, LiveEnvironment>,
+}
+
+impl Progress {
+    /// Marks a step; those before it are done.
+    pub fn step(&mut self, step: Step, state: StepState) {
+        for (known, now) in &mut self.steps {
+            if *known < step {
+                *now = StepState::Completed;
+            } else if *known == step {
+                *now = state;
+            }
+        }
+    }
+
+    /// Marks the end. Where it did not succeed, the step under way is the one that failed.
+    pub fn close(&mut self, outcome: &crate::deployment::Outcome) {
+        self.status = outcome.status;
+        self.error.clone_from(&outcome.error_message);
+        for (_, state) in &mut self.steps {
+            match (outcome.status, *state) {
+                (Status::Success, _) => *state = StepState::Completed,
+                (_, StepState::InProgress) => *state = StepState::Failed,
+                _ => (),
+            }
+        }
+        for (service, outcome) in &outcome.services {
+            if let Some(progress) = self.services.get_mut(service) {
+                progress.phase = ServicePhase::Done { verdict: outcome.verdict.clone() };
+            }
+        }
+    }
 }

@@ -2,6 +2,10 @@
 
 mod clock;
 mod ledger;
+mod source;
+mod swarm;
 
 pub use clock::TestClock;
 pub use ledger::FakeLedger;
+pub use source::FakeSource;
+pub use swarm::FakeSwarm;

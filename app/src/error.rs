@@ -80,9 +80,10 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             Error::UnknownService(_) | Error::NoOrigin(_) | Error::Invalid(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
-            Error::UpToDate | Error::NothingToPromote(_) => Kind::UpToDate,
+            Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) => Kind::UpToDate,
+            Error::NotAutomatic(_) | Error::TriedBefore(_) | Error::MassRemoval(_) => Kind::Invalid,
             Error::Blocked(_) => Kind::Blocked,
-            Error::Source(_) | Error::Swarm(_) | Error::Stopping => Kind::Unavailable,
+            Error::Source(_) | Error::Swarm(_) | Error::Stopping | Error::Preparing(_) => Kind::Unavailable,
             Error::Ledger(failure @ LedgerError::Failed { source, .. }) => {
                 tracing::error!(error = %failure, %source, "Could not answer a page");
                 return Self::new(Kind::Internal, "the database failed: Release Manager's log says why");

@@ -1,123 +1,154 @@
 //! The questions and orders that pages, programs and the poller have.
+//!
+//! It decides when something is deployed, never how: that is `plan`, `rollout` and `judge`.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod board;
+mod compare;
+mod desire;
+mod error;
+mod lifecycle;
+mod queries;
+mod sync;
+mod watch;
+#[cfg(test)]
+mod tests;
 
-use tokio::sync::watch;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::deployment::{HistoryFilter, HistoryPage};
-use crate::diff::Finding;
+use tokio::sync::{Notify, OwnedMutexGuard, watch as channel};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use error::ManagerError;
+
 use crate::live::Live;
-use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
-use crate::ports::{LedgerError, SourceError, SwarmError};
-use crate::stack::StackError;
-use crate::views::{Comparison, DeploymentView, Overview};
+use crate::names::{DeploymentId, EnvironmentName};
+use crate::pipeline::{Environment, Pipeline};
+use crate::ports::{Clock, Ledger, Source, Swarm};
+use crate::views::DemoNote;
+use board::Board;
 
-/// Why a question or an order was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ManagerError {
-    /// No such environment in the pipeline.
-    #[error("there is no environment `{0}`")]
-    UnknownEnvironment(EnvironmentName),
-    /// No such deployment in history.
-    #[error("there is no deployment {0}")]
-    UnknownDeployment(DeploymentId),
-    /// A service that neither side knows.
-    #[error("there is no service `{0}` to promote")]
-    UnknownService(ServiceName),
-    /// The environment takes releases from no other.
-    #[error("environment `{0}` does not promote from another environment")]
-    NoOrigin(EnvironmentName),
-    /// The environment before has nothing that was deployed with success.
-    #[error("environment `{0}` has not been deployed with success yet, so there is nothing to promote")]
-    NothingToPromote(EnvironmentName),
-    /// Another deployment of the environment is not over.
-    #[error("deployment {0} is still in progress")]
-    Busy(DeploymentId),
-    /// Something has changed since the plan was seen.
-    #[error("the plan has changed since you saw it: look at it again")]
-    Stale(Box<Comparison>),
-    /// Nothing would change.
-    #[error("nothing to deploy: the environment already runs this")]
-    UpToDate,
-    /// The plan has blockers.
-    #[error("the deployment cannot work: {}", .0.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; "))]
-    Blocked(Vec<Finding>),
-    /// The env file or stack file cannot be used.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<StackError>),
-    /// The source could not answer.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The Swarm could not answer.
-    #[error(transparent)]
-    Swarm(#[from] SwarmError),
-    /// The database could not answer.
-    #[error(transparent)]
-    Ledger(LedgerError),
-    /// Release Manager is about to stop.
-    #[error("Release Manager is stopping: try again in a moment")]
-    Stopping,
+/// The world, as the manager reaches it.
+#[derive(Clone)]
+pub struct Ports {
+    /// What should run.
+    pub source: Arc<dyn Source>,
+    /// What does run.
+    pub swarm: Arc<dyn Swarm>,
+    /// What was done.
+    pub ledger: Arc<dyn Ledger>,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// Everything that can be asked and ordered.
+/// What the manager is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environments.
+    pub pipeline: Pipeline,
+    /// How often the source is asked for its newest revision.
+    pub poll_interval: Duration,
+    /// How often health is looked at when the Engine tells of no change.
+    pub health_interval: Duration,
+    /// How long a deployment may take at most.
+    pub deployment_timeout: Duration,
+    /// How long a service must stand without a change to have succeeded.
+    pub stability: Duration,
+    /// Where relative bind mounts lead to on the nodes; `None` refuses them.
+    pub bind_base: Option<String>,
+    /// What to say on every page of a demonstration.
+    pub demo: Option<DemoNote>,
+}
+
+/// The right to change one environment's stack. There is one; whoever holds it is the deployment in progress.
+pub(crate) struct Permit {
+    environment: EnvironmentName,
+    _held: OwnedMutexGuard<()>,
+}
+
+impl Permit {
+    /// The environment that may be changed.
+    pub(crate) fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+}
+
+/// Everything that can be asked and ordered. Cheap to clone.
+#[derive(Clone)]
 pub struct Manager {
-    live: watch::Sender<Arc<Live>>,
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) ports: Ports,
+    pub(crate) settings: Settings,
+    pub(crate) board: Board,
+    /// One gate per environment: its permit.
+    gates: BTreeMap<EnvironmentName, Arc<tokio::sync::Mutex<()>>>,
+    /// The running deployments' cancel switches.
+    cancels: Mutex<BTreeMap<DeploymentId, CancellationToken>>,
+    /// Wakes the poller: a webhook, a person, or the end of a deployment.
+    look_now: Notify,
+    /// Grows with every change that the Engine tells of.
+    pub(crate) pulse: channel::Sender<u64>,
+    /// What the poller concluded last for each environment, so that an unchanged source costs nothing more.
+    examined: Mutex<BTreeMap<EnvironmentName, sync::Examined>>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Manager {
+    /// Takes up what the ledger knows, but starts nothing: that is [`Manager::start`].
+    pub async fn new(ports: Ports, settings: Settings, stop: CancellationToken) -> Result<Self, ManagerError> {
+        let head = ports.ledger.head().await?;
+        let board = Board::new(&settings.pipeline, ports.source.as_ref(), head);
+        let gates = settings.pipeline.environments().iter().map(|environment| (environment.name.clone(), Arc::default()));
+        let inner = Inner {
+            board,
+            gates: gates.collect(),
+            cancels: Mutex::default(),
+            look_now: Notify::new(),
+            pulse: channel::Sender::new(0),
+            examined: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop,
+            ports,
+            settings,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
     /// What moves, now and from now on.
-    pub fn live(&self) -> watch::Receiver<Arc<Live>> {
-        self.live.subscribe()
+    pub fn live(&self) -> channel::Receiver<Arc<Live>> {
+        self.inner.board.subscribe()
     }
 
-    /// Every environment and what it runs.
-    pub async fn overview(&self) -> Result<Overview, ManagerError> {
-        Err(ManagerError::Stopping)
+    /// Asks the source at once instead of at the next interval. Never says what to deploy.
+    pub fn look_now(&self) {
+        self.inner.look_now.notify_one();
+    }
+}
+
+impl Inner {
+    pub(crate) fn environment(&self, name: &EnvironmentName) -> Result<&Environment, ManagerError> {
+        self.settings.pipeline.get(name).ok_or_else(|| ManagerError::UnknownEnvironment(name.clone()))
     }
 
-    /// What a promotion of these services (`None`: all) to `target` would do.
-    pub async fn compare(
-        &self,
-        target: &EnvironmentName,
-        services: Option<&BTreeSet<ServiceName>>,
-    ) -> Result<Comparison, ManagerError> {
-        let _ = (target, services);
-        Err(ManagerError::Stopping)
+    /// The permit of an environment, or who holds it.
+    fn permit(&self, name: &EnvironmentName) -> Result<Permit, ManagerError> {
+        let gate = self.gates.get(name).ok_or_else(|| ManagerError::UnknownEnvironment(name.clone()))?;
+        if self.stop.is_cancelled() {
+            return Err(ManagerError::Stopping);
+        }
+        match Arc::clone(gate).try_lock_owned() {
+            Ok(held) => Ok(Permit { environment: name.clone(), _held: held }),
+            Err(_) => Err(self.board.running(name).map_or(ManagerError::Preparing(name.clone()), ManagerError::Busy)),
+        }
     }
 
-    /// Promotes these services (`None`: all) to `target`. With `seen`, only if the plan is still the one of that hash.
-    pub async fn promote(
-        &self,
-        actor: Actor,
-        target: &EnvironmentName,
-        services: Option<BTreeSet<ServiceName>>,
-        seen: Option<&str>,
-    ) -> Result<DeploymentId, ManagerError> {
-        let _ = (actor, target, services, seen);
-        Err(ManagerError::Stopping)
-    }
-
-    /// Deploys the newest revision again although a machine would not try it twice.
-    pub async fn retry(&self, actor: Actor, target: &EnvironmentName) -> Result<DeploymentId, ManagerError> {
-        let _ = (actor, target);
-        Err(ManagerError::Stopping)
-    }
-
-    /// Stops a deployment at the next safe point.
-    pub async fn cancel(&self, actor: Actor, id: DeploymentId) -> Result<(), ManagerError> {
-        let _ = (actor, id);
-        Err(ManagerError::Stopping)
-    }
-
-    /// One deployment.
-    pub async fn deployment(&self, id: DeploymentId) -> Result<DeploymentView, ManagerError> {
-        Err(ManagerError::UnknownDeployment(id))
-    }
-
-    /// Rows of history, newest first.
-    pub async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, ManagerError> {
-        let _ = filter;
-        Err(ManagerError::Stopping)
+    fn cancels(&self) -> std::sync::MutexGuard<'_, BTreeMap<DeploymentId, CancellationToken>> {
+        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,3 +1,4 @@
 //! What the demo shows: a sample repository of a homelab.
 
 pub mod homelab;
+pub mod running;

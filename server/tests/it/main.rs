@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
+mod engines;
 mod fake_github;
+mod flow;
 mod source;
 mod store;
 mod swarm;

@@ -1,0 +1,97 @@
+//! The command line.
+
+mod demo;
+mod healthcheck;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::{self, LogFormat};
+
+/// GitOps deployment, promotion and rollback for Docker Swarm.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// How log lines are written.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, global = true)]
+    log_format: LogFormat,
+
+    /// What is logged: a level, or a list such as `info,sqlx=warn`.
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
+    log_level: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Follow the repository and serve pages and API. Settings come from the environment.
+    Serve,
+    /// Try it: a sample repository and a simulated Docker Engine (or your Swarm).
+    Demo(demo::Args),
+    /// Ask the server on this machine whether it is well; for a container's health check.
+    Healthcheck,
+    /// Make the database, or bring it to this version's schema, and stop.
+    DbInit,
+}
+
+/// A command that failed, in one line, and the exit code that says which kind of failure it is.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// Something at run time.
+    pub fn new(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+
+    /// A wrong setting (`EX_CONFIG` of sysexits.h).
+    pub fn setting(message: impl ToString) -> Self {
+        Self { code: 78, message: message.to_string() }
+    }
+
+    /// Something that is in use elsewhere (`EX_TEMPFAIL` of sysexits.h).
+    pub fn temporary(message: impl ToString) -> Self {
+        Self { code: 75, message: message.to_string() }
+    }
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> ExitCode {
+        let ended = telemetry::start(self.log_format, &self.log_level)
+            .map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))
+            .and_then(|()| runtime())
+            .and_then(|runtime| runtime.block_on(self.command.run()));
+        match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                use std::io::Write;
+                // Where standard error is closed there is nobody left to tell.
+                let _ = writeln!(std::io::stderr(), "release-manager: {}", failure.message);
+                ExitCode::from(failure.code)
+            }
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::new)
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve => serve::run().await,
+            Self::Demo(args) => demo::run(args).await,
+            Self::Healthcheck => healthcheck::run().await,
+            Self::DbInit => serve::init_database().await,
+        }
+    }
+}

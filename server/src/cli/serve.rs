@@ -1,0 +1,151 @@
+//! `release-manager serve`: settings, wiring, serving, draining.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use release_manager::manager::{Manager, Ports, Settings as ManagerSettings};
+use release_manager::ports::Source;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Failure;
+use crate::SystemClock;
+use crate::config::{Config, Settings, SourceSettings};
+use crate::http::router;
+use crate::source::{Git, GitHub};
+use crate::store::{OpenError, Store};
+use crate::swarm::DockerSwarm;
+
+/// How long a stop waits for what is under way. The next process takes up what was not finished.
+const DRAIN: Duration = Duration::from_secs(8);
+/// GitHub allows sixty requests an hour to whoever shows no token.
+const WITHOUT_TOKEN: Duration = Duration::from_secs(75);
+
+/// The process environment: the one place where it is read.
+pub(super) struct ProcessEnvironment;
+
+impl Settings for ProcessEnvironment {
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+    }
+}
+
+/// Serves until it is told to stop.
+pub(super) async fn run() -> Result<(), Failure> {
+    let config = Config::read(&ProcessEnvironment).map_err(Failure::setting)?;
+    warn_about(&config);
+    let source = source(config.source)?;
+    let settings = ManagerSettings {
+        pipeline: config.pipeline,
+        poll_interval: config.poll_interval,
+        health_interval: config.health_interval,
+        deployment_timeout: config.deployment_timeout,
+        stability: config.stability,
+        bind_base: config.bind_base,
+        demo: None,
+    };
+    let swarm = DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
+    let store = open(&config.database).await?;
+    let ports =
+        Ports { source, swarm: Arc::new(swarm), ledger: Arc::new(store), clock: Arc::new(SystemClock) };
+    serve(ports, settings, config.listen, CancellationToken::new(), || ()).await
+}
+
+/// Makes the database or brings it up to date.
+pub(super) async fn init_database() -> Result<(), Failure> {
+    let path = ProcessEnvironment.get("DATABASE_PATH").unwrap_or_else(|| "./data/release-manager.db".to_owned());
+    let store = open(Path::new(&path)).await?;
+    store.close().await;
+    info!(path, "The database is ready");
+    Ok(())
+}
+
+/// Wires the manager to its ports, serves, and drains when a signal (or `stop`) says so.
+pub(super) async fn serve(
+    ports: Ports,
+    settings: ManagerSettings,
+    listen: SocketAddr,
+    stop: CancellationToken,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Failure::setting(format!("WEB_HOST, WEB_PORT: {listen} cannot be listened on ({error}): use another port"))
+    })?;
+    let manager = Arc::new(Manager::new(ports, settings, stop.clone()).await.map_err(Failure::new)?);
+    manager.start().await.map_err(Failure::new)?;
+    let app = router(Arc::clone(&manager), stop.clone(), listen);
+    info!("Listening on http://{listen}");
+    ready();
+    let server = tokio::spawn(crate::http::serve(listener, app, stop.clone()));
+    wait_for_the_end(&stop).await?;
+    info!("Stopping");
+    stop.cancel();
+    if tokio::time::timeout(DRAIN, manager.stop()).await.is_err() {
+        warn!("Work did not stop in time: the next process takes it up");
+    }
+    match tokio::time::timeout(Duration::from_secs(2), server).await {
+        Ok(Ok(served)) => served.map_err(Failure::new),
+        Ok(Err(panicked)) => Err(Failure::new(panicked)),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn wait_for_the_end(stop: &CancellationToken) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::new)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::new)?;
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+        () = stop.cancelled() => (),
+    }
+    Ok(())
+}
+
+/// Opens the database; its directory is made if it is not there.
+pub(super) async fn open(path: &Path) -> Result<Store, Failure> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory).map_err(|error| {
+            Failure::setting(format!("DATABASE_PATH: `{}` cannot be made: {error}", directory.display()))
+        })?;
+    }
+    Store::open(path).await.map_err(|error| match error {
+        OpenError::InUse { .. } => Failure::temporary(error),
+        other => Failure::new(other),
+    })
+}
+
+fn source(settings: SourceSettings) -> Result<Arc<dyn Source>, Failure> {
+    Ok(match settings {
+        SourceSettings::GitHub(settings) => Arc::new(GitHub::new(settings).map_err(Failure::setting)?),
+        SourceSettings::Git(settings) => {
+            Arc::new(Git::new(settings).map_err(|error| Failure::setting(format!("GIT_URL: {error}")))?)
+        }
+    })
+}
+
+fn warn_about(config: &Config) {
+    if let SourceSettings::GitHub(settings) = &config.source
+        && settings.token.is_none()
+        && config.poll_interval < WITHOUT_TOKEN
+    {
+        warn!(
+            "Without GITHUB_TOKEN GitHub allows 60 requests an hour, and POLL_INTERVAL_SECONDS={} needs more: the \
+             poller will have to pause",
+            config.poll_interval.as_secs()
+        );
+    }
+    if !config.listen.ip().is_loopback() {
+        warn!(
+            "Listening on {}: whoever reaches this address can deploy. Keep it behind a proxy that asks for a login",
+            config.listen
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Configuration: read once at the start, from the process environment and the files that it names.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use release_manager::names::{EnvironmentName, RepoPath, StackName};
+use release_manager::pipeline::{Environment, Mode, Pipeline};
+use secrecy::SecretString;
+
+use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
+
+/// Where the database lies unless a setting says otherwise.
+const DATABASE: &str = "./data/release-manager.db";
+
+/// Where settings come from: a name to its value. `main` gives it the process environment.
+pub trait Settings {
+    /// The value of a setting; `None` and the empty text are the same.
+    fn get(&self, name: &str) -> Option<String>;
+    /// The content of a file that a setting names.
+    fn file(&self, path: &str) -> Result<String, String>;
+}
+
+/// A setting that stops the start: its name, what was read, what is allowed. One line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct WrongSetting {
+    /// The setting, as it is written.
+    pub name: String,
+    /// What was read and what is allowed.
+    pub problem: String,
+}
+
+/// Which repository is followed, and how it is reached.
+#[derive(Debug, Clone)]
+pub enum SourceSettings {
+    /// GitHub or GitHub Enterprise, over REST.
+    GitHub(GitHubSettings),
+    /// Any other git remote.
+    Git(GitSettings),
+}
+
+/// Everything that `serve` needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The repository.
+    pub source: SourceSettings,
+    /// The environments.
+    pub pipeline: Pipeline,
+    /// How often the repository is asked.
+    pub poll_interval: Duration,
+    /// The Engine.
+    pub docker_host: String,
+    /// The database file.
+    pub database: PathBuf,
+    /// How long a deployment may take.
+    pub deployment_timeout: Duration,
+    /// How often health is looked at without being told of a change.
+    pub health_interval: Duration,
+    /// How long a service must stand to have succeeded.
+    pub stability: Duration,
+    /// Where relative bind mounts lead to on the nodes.
+    pub bind_base: Option<String>,
+    /// Where pages and API are served.
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads every setting, or names the first that is wrong.
+    pub fn read(settings: &dyn Settings) -> Result<Self, WrongSetting> {
+        let database: PathBuf = text(settings, "DATABASE_PATH").unwrap_or_else(|| DATABASE.to_owned()).into();
+        let source = source(settings, &database)?;
+        let host: IpAddr = parsed(settings, "WEB_HOST", "127.0.0.1", "an IP address such as 127.0.0.1 or 0.0.0.0")?;
+        let port: u16 = parsed(settings, "WEB_PORT", "8080", "a port from 1 to 65535")?;
+        Ok(Self {
+            pipeline: pipeline(settings)?,
+            poll_interval: seconds(settings, "POLL_INTERVAL_SECONDS", 60, 2, 86_400)?,
+            docker_host: docker_host(settings)?,
+            database,
+            deployment_timeout: seconds(settings, "DEPLOYMENT_TIMEOUT_SECONDS", 300, 10, 86_400)?,
+            health_interval: seconds(settings, "HEALTH_CHECK_INTERVAL_SECONDS", 5, 1, 3_600)?,
+            stability: seconds(settings, "STABILITY_SECONDS", 20, 1, 3_600)?,
+            bind_base: bind_base(settings)?,
+            listen: SocketAddr::new(host, port),
+            source,
+        })
+    }
+}
+
+/// The default pipeline over a repository: `preprod` follows it, `prod` is promoted to.
+pub fn default_pipeline(stack_files: Vec<RepoPath>, stack_prefix: &str) -> Result<Pipeline, String> {
+    let environment = |name: &str, mode, from: Option<&str>| -> Result<Environment, String> {
+        let stack = format!("{stack_prefix}-{name}");
+        let text = |error: release_manager::names::InvalidName| error.to_string();
+        Ok(Environment {
+            name: EnvironmentName::from_str(name).map_err(text)?,
+            mode,
+            stack: StackName::from_str(&stack).map_err(text)?,
+            env_file: RepoPath::from_str(&format!("env/.env.{name}")).map_err(text)?,
+            stack_files: stack_files.clone(),
+            promotes_from: from.map(EnvironmentName::from_str).transpose().map_err(text)?,
+        })
+    };
+    let environments =
+        vec![environment("preprod", Mode::Auto, None)?, environment("prod", Mode::Manual, Some("preprod"))?];
+    Pipeline::new(environments).map_err(|error| error.to_string())
+}
+
+fn pipeline(settings: &dyn Settings) -> Result<Pipeline, WrongSetting> {
+    let files = text(settings, "STACK_FILE").unwrap_or_else(|| "docker-swarm-stack.yml".to_owned());
+    let files = files.split(',').map(|path| path.trim().parse::<RepoPath>()).collect::<Result<Vec<_>, _>>();
+    let files = files.map_err(|error| wrong("STACK_FILE", &error))?;
+    let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
+    default_pipeline(files, &prefix).map_err(|error| wrong("STACK_NAME", &error))
+}
+
+/// The last part of the repository's name: `homelab` of `user/homelab` or `git@host:infra/homelab.git`.
+fn repository_name(settings: &dyn Settings) -> String {
+    let place = text(settings, "GITHUB_REPO").or_else(|| text(settings, "GIT_URL")).unwrap_or_default();
+    let name = place.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+    name.strip_suffix(".git").unwrap_or(name).to_owned()
+}
+
+fn source(settings: &dyn Settings, database: &Path) -> Result<SourceSettings, WrongSetting> {
+    let branch: BranchName = parsed(settings, "GIT_BRANCH", "main", "the name of a branch")?;
+    match (text(settings, "GITHUB_REPO"), text(settings, "GIT_URL")) {
+        (Some(_), Some(_)) => Err(wrong("GIT_URL", &"set it or GITHUB_REPO, not both")),
+        (None, None) => Err(wrong("GITHUB_REPO", &"it is not set: use `owner/name`, or set GIT_URL for another host")),
+        (Some(_), None) => {
+            let repo: RepoSlug = parsed(settings, "GITHUB_REPO", "", "`owner/name`, without a host")?;
+            let mut github = GitHubSettings::new(repo, branch);
+            if text(settings, "GITHUB_API_URL").is_some() {
+                github.api_url = parsed(settings, "GITHUB_API_URL", "", "an address such as https://HOST/api/v3")?;
+            }
+            github.token = secret(settings, "GITHUB_TOKEN")?;
+            Ok(SourceSettings::GitHub(github))
+        }
+        (None, Some(url)) => {
+            let remote: Remote = url.parse().map_err(|error| wrong("GIT_URL", &error))?;
+            let cache = database.parent().unwrap_or(Path::new(".")).join("git");
+            let mut git = GitSettings::new(remote, branch, cache);
+            git.credentials = Credentials {
+                token: secret(settings, "GIT_TOKEN")?,
+                username: text(settings, "GIT_USERNAME"),
+                ssh_key: text(settings, "GIT_SSH_KEY_FILE").map(PathBuf::from),
+                ssh_passphrase: secret(settings, "GIT_SSH_PASSPHRASE")?,
+                known_hosts: text(settings, "GIT_KNOWN_HOSTS_FILE").map(PathBuf::from),
+            };
+            Ok(SourceSettings::Git(git))
+        }
+    }
+}
+
+fn docker_host(settings: &dyn Settings) -> Result<String, WrongSetting> {
+    let host = text(settings, "DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    if ["unix://", "tcp://", "http://"].iter().any(|scheme| host.starts_with(scheme)) {
+        return Ok(host);
+    }
+    Err(wrong("DOCKER_HOST", &format!("`{host}` was read: use unix:///path/to/docker.sock or tcp://host:port")))
+}
+
+fn bind_base(settings: &dyn Settings) -> Result<Option<String>, WrongSetting> {
+    let base = text(settings, "BIND_BASE");
+    match base {
+        Some(base) if !base.starts_with('/') => {
+            Err(wrong("BIND_BASE", &format!("`{base}` was read: use an absolute directory that is on every node")))
+        }
+        other => Ok(other),
+    }
+}
+
+/// A secret, from the setting itself or from the file that its `_FILE` form names.
+fn secret(settings: &dyn Settings, name: &str) -> Result<Option<SecretString>, WrongSetting> {
+    let file_name = format!("{name}_FILE");
+    match (text(settings, name), text(settings, &file_name)) {
+        (Some(_), Some(_)) => Err(wrong(&file_name, &format!("set it or {name}, not both"))),
+        (Some(value), None) => Ok(Some(SecretString::from(value))),
+        (None, None) => Ok(None),
+        (None, Some(path)) => {
+            let content = settings.file(&path).map_err(|error| wrong(&file_name, &format!("`{path}` {error}")))?;
+            let content = content.trim();
+            if content.is_empty() {
+                return Err(wrong(&file_name, &format!("`{path}` is empty: it should hold the secret and nothing else")));
+            }
+            Ok(Some(SecretString::from(content)))
+        }
+    }
+}
+
+fn seconds(settings: &dyn Settings, name: &str, usual: u64, least: u64, most: u64) -> Result<Duration, WrongSetting> {
+    let Some(raw) = text(settings, name) else { return Ok(Duration::from_secs(usual)) };
+    match raw.parse() {
+        Ok(value) if (least..=most).contains(&value) => Ok(Duration::from_secs(value)),
+        _ => Err(wrong(name, &format!("`{raw}` was read: use a whole number of seconds from {least} to {most}"))),
+    }
+}
+
+fn parsed<T: FromStr>(settings: &dyn Settings, name: &str, usual: &str, allowed: &str) -> Result<T, WrongSetting> {
+    let raw = text(settings, name).unwrap_or_else(|| usual.to_owned());
+    raw.parse().map_err(|_| wrong(name, &format!("`{raw}` was read: use {allowed}")))
+}
+
+fn text(settings: &dyn Settings, name: &str) -> Option<String> {
+    settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+fn wrong(name: &str, problem: &dyn fmt::Display) -> WrongSetting {
+    WrongSetting { name: name.to_owned(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    struct Fake(BTreeMap<String, String>);
+
+    impl Settings for Fake {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.get(name).cloned()
+        }
+
+        fn file(&self, path: &str) -> Result<String, String> {
+            self.0.get(path).cloned().ok_or_else(|| "does not exist".to_owned())
+        }
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, WrongSetting> {
+        Config::read(&Fake(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()))
+    }
+
+    #[track_caller]
+    fn check(name: &str, value: &str, expected: &str) {
+        let error = read(&[("GITHUB_REPO", "user/homelab"), (name, value)]).unwrap_err().to_string();
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_one_line_with_its_name_what_was_read_and_what_is_allowed() {
+        check("POLL_INTERVAL_SECONDS", "soon", "POLL_INTERVAL_SECONDS: `soon` was read: use a whole number of seconds from 2 to 86400");
+        check("WEB_PORT", "99999", "WEB_PORT: `99999` was read: use a port from 1 to 65535");
+        check("DOCKER_HOST", "/x", "DOCKER_HOST: `/x` was read: use unix:///path/to/docker.sock or tcp://host:port");
+        check("GITHUB_TOKEN_FILE", "/none", "GITHUB_TOKEN_FILE: `/none` does not exist");
+        check("GITHUB_REPO", "homelab", "GITHUB_REPO: `homelab` was read: use `owner/name`, without a host");
+        check("STACK_FILE", "../x.yml", "STACK_FILE: `../x.yml` is not a path in the repository: use a relative path without `..`, backslashes or control characters, of at most 500 characters");
+    }
+
+    #[test]
+    fn the_stacks_are_named_after_the_repository() {
+        let config = read(&[("GITHUB_REPO", "user/homelab")]).unwrap();
+        let stacks: Vec<_> = config.pipeline.environments().iter().map(|known| known.stack.to_string()).collect();
+        assert_eq!(stacks, ["homelab-preprod", "homelab-prod"]);
+        let fake = Fake(BTreeMap::from([("GIT_URL".to_owned(), "git@host:infra/lab.git".to_owned())]));
+        assert_eq!(repository_name(&fake), "lab");
+    }
+}

@@ -1,0 +1,31 @@
+//! `GET /api/events`: what moves, as it moves.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{AppendHeaders, IntoResponse};
+use futures::StreamExt;
+use http::header::CACHE_CONTROL;
+use release_manager::live::Live;
+use tokio_stream::wrappers::WatchStream;
+
+use super::AppState;
+
+/// Proxies cut silent connections after a minute or less.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The live state now, and again at every change, until the client or the server leaves. A client that is slow misses
+/// values, never the newest.
+pub(super) async fn events(State(state): State<AppState>) -> impl IntoResponse {
+    let changes = WatchStream::new(state.manager.live());
+    let events = changes.map(|live| Ok::<_, Infallible>(event(&live))).take_until(state.stop.cancelled_owned());
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    (AppendHeaders([("x-accel-buffering", "no"), (CACHE_CONTROL.as_str(), "no-cache, no-transform")]), stream)
+}
+
+fn event(live: &Arc<Live>) -> Event {
+    Event::default().json_data(live).unwrap_or_else(|_| Event::default().comment("unreadable"))
+}

@@ -1,0 +1,87 @@
+//! Why a question or an order was refused.
+
+use crate::diff::Finding;
+use crate::names::{DeploymentId, EnvironmentName, ServiceName};
+use crate::ports::{LedgerError, SourceError, SwarmError};
+use crate::stack::StackError;
+use crate::views::Comparison;
+
+/// Why a question or an order was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// No such environment in the pipeline.
+    #[error("there is no environment `{0}`")]
+    UnknownEnvironment(EnvironmentName),
+    /// No such deployment in history.
+    #[error("there is no deployment {0}")]
+    UnknownDeployment(DeploymentId),
+    /// A service that neither side knows.
+    #[error("there is no service `{0}` to promote")]
+    UnknownService(ServiceName),
+    /// The environment takes releases from no other.
+    #[error("environment `{0}` does not promote from another environment")]
+    NoOrigin(EnvironmentName),
+    /// The environment before has nothing that was deployed with success.
+    #[error("environment `{0}` has not been deployed with success yet, so there is nothing to promote")]
+    NothingToPromote(EnvironmentName),
+    /// Another deployment of the environment is not over.
+    #[error("deployment {0} is still in progress")]
+    Busy(DeploymentId),
+    /// Another deployment of the environment is being prepared.
+    #[error("another deployment of `{0}` is being prepared: try again in a moment")]
+    Preparing(EnvironmentName),
+    /// A machine tries a revision once.
+    #[error("deployment {0} has tried exactly this and did not succeed: push a new revision, or retry it by hand")]
+    TriedBefore(DeploymentId),
+    /// A machine does not empty a stack.
+    #[error("it would remove {0} services, more than would stay: retry it by hand if that is meant")]
+    MassRemoval(usize),
+    /// It follows no revision.
+    #[error("environment `{0}` does not follow the source: promote to it instead")]
+    NotAutomatic(EnvironmentName),
+    /// Only a running deployment can be cancelled.
+    #[error("deployment {0} is over")]
+    Over(DeploymentId),
+    /// Something has changed since the plan was seen.
+    #[error("the plan has changed since you saw it: look at it again")]
+    Stale(Box<Comparison>),
+    /// Nothing would change.
+    #[error("nothing to deploy: the environment already runs this")]
+    UpToDate,
+    /// The plan has blockers.
+    #[error("the deployment cannot work: {}", sentences(.0))]
+    Blocked(Vec<Finding>),
+    /// The env file or stack file cannot be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<StackError>),
+    /// The source could not answer.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The Swarm could not answer.
+    #[error(transparent)]
+    Swarm(#[from] SwarmError),
+    /// The database could not answer.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// Release Manager is about to stop.
+    #[error("Release Manager is stopping: try again in a moment")]
+    Stopping,
+}
+
+impl From<LedgerError> for ManagerError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Busy(id) => Self::Busy(id),
+            other @ LedgerError::Failed { .. } => Self::Ledger(other),
+        }
+    }
+}
+
+/// Findings as one sentence each, with the service they concern.
+pub(crate) fn sentences(findings: &[Finding]) -> String {
+    let sentence = |finding: &Finding| match &finding.service {
+        Some(service) => format!("{service}: {}", finding.message),
+        None => finding.message.clone(),
+    };
+    findings.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}

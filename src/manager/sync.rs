@@ -1,0 +1,217 @@
+//! Following the source: a new revision that changes what an automatic environment needs is deployed, once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use tracing::{debug, info, warn};
+
+use super::compare::blocked;
+use super::desire::{self, Desired};
+use super::{Inner, Manager, ManagerError, Permit};
+use crate::deployment::{Cause, Status};
+use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName};
+use crate::pipeline::{Environment, Mode};
+use crate::plan::{self, ActionKind, Plan};
+use crate::ports::{NewDeployment, SourceError};
+use crate::release::Release;
+use crate::revision::Revision;
+use crate::stack::Stack;
+
+/// What the poller concluded for an environment.
+pub(crate) struct Examined {
+    sha: CommitSha,
+    /// Nothing more will come of this revision by itself.
+    settled: bool,
+}
+
+/// Who wants a revision deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wish {
+    /// The poller: never the same content twice in a row, never a mass removal.
+    Machine,
+    /// A person who has seen what is wrong.
+    Person(Actor),
+}
+
+impl Manager {
+    /// Deploys the newest revision although a machine would not try it again.
+    pub async fn retry(&self, actor: Actor, target: &EnvironmentName) -> Result<DeploymentId, ManagerError> {
+        let inner = &self.inner;
+        let environment = inner.environment(target)?;
+        if environment.mode != Mode::Auto {
+            return Err(ManagerError::NotAutomatic(target.clone()));
+        }
+        let permit = inner.permit(target)?;
+        let head = inner.ports.source.head().await?;
+        inner.deploy(permit, environment, &head, Wish::Person(actor)).await?.ok_or(ManagerError::UpToDate)
+    }
+}
+
+impl Inner {
+    /// Asks for the newest revision and brings every automatic environment to it. Returns how long to wait before the
+    /// next time.
+    pub(crate) async fn poll(self: &Arc<Self>) -> Duration {
+        let now = self.ports.clock.now();
+        match self.ports.source.head().await {
+            Ok(head) => {
+                self.note_head(&head).await;
+                let automatic = self.settings.pipeline.environments().iter().filter(|known| known.mode == Mode::Auto);
+                for environment in automatic {
+                    self.bring(environment, &head).await;
+                }
+                self.settings.poll_interval
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let known = self.board.subscribe().borrow().source.problem.as_ref().map(|known| known.message.clone());
+                if known.as_ref() != Some(&message) {
+                    warn!(error = %message, cause = ?std::error::Error::source(&error), "The source did not answer");
+                }
+                self.board.source_problem(Some(message), now);
+                match error {
+                    SourceError::RateLimited { retry_after, .. } => retry_after.max(self.settings.poll_interval),
+                    _ => self.settings.poll_interval,
+                }
+            }
+        }
+    }
+
+    async fn note_head(&self, head: &Revision) {
+        let now = self.ports.clock.now();
+        let known = self.board.subscribe().borrow().source.head.as_ref().is_some_and(|known| known.sha == head.sha);
+        self.board.source(|source| {
+            source.head = Some(head.clone());
+            source.checked_at = Some(now);
+            source.problem = None;
+        });
+        if !known {
+            info!(revision = head.sha.short(), subject = head.subject(), "The source has a new revision");
+            if let Err(error) = self.ports.ledger.remember_head(head).await {
+                warn!(%error, "Could not note the newest revision");
+            }
+        }
+    }
+
+    /// Brings one environment to a revision unless that was settled before. What is wrong goes to the board.
+    async fn bring(self: &Arc<Self>, environment: &Environment, head: &Revision) {
+        let name = &environment.name;
+        if self.examined().get(name).is_some_and(|examined| examined.settled && examined.sha == head.sha) {
+            return;
+        }
+        let permit = match self.permit(name) {
+            Ok(permit) => permit,
+            Err(reason) => {
+                debug!(environment = %name, %reason, "Waiting to look at the newest revision");
+                return;
+            }
+        };
+        let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
+            Ok(_) => (true, None),
+            Err(ManagerError::UpToDate) => (true, None),
+            Err(error) => (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short()))),
+        };
+        if let Some(problem) = &problem {
+            let known = self.board.subscribe().borrow().environments.get(name).and_then(|known| known.problem.clone());
+            if known.is_none_or(|known| known.message != *problem) {
+                warn!(environment = %name, "Not deployed: {problem}");
+            }
+        }
+        self.board.problem(name, problem, self.ports.clock.now());
+        self.examined().insert(name.clone(), Examined { sha: head.sha.clone(), settled });
+    }
+
+    /// Starts the deployment of a revision, if it changes anything here.
+    async fn deploy(
+        self: &Arc<Self>,
+        permit: Permit,
+        environment: &Environment,
+        head: &Revision,
+        wish: Wish,
+    ) -> Result<Option<DeploymentId>, ManagerError> {
+        let desired = self.desire(environment, head).await?;
+        for warning in &desired.warnings {
+            debug!(environment = %environment.name, "{}", warning.0);
+        }
+        let content_hash = desired.content_hash();
+        if wish == Wish::Machine
+            && let Some(latest) = self.ports.ledger.latest(&environment.name).await?
+            && latest.content_hash == content_hash
+        {
+            return match latest.status {
+                Status::Success | Status::InProgress => Ok(None),
+                _ => Err(ManagerError::TriedBefore(latest.id)),
+            };
+        }
+        let (release, stack, plan) = self.pinned(environment, desired).await?;
+        if blocked(&plan).is_some() {
+            return Err(ManagerError::Blocked(plan.blockers));
+        }
+        if wish == Wish::Machine
+            && let Some(count) = mass_removal(&plan)
+        {
+            return Err(ManagerError::MassRemoval(count));
+        }
+        let actor = match wish {
+            Wish::Machine => Actor::System,
+            Wish::Person(actor) => actor,
+        };
+        let new = NewDeployment {
+            environment: environment.name.clone(),
+            cause: Cause::Sync,
+            actor,
+            release,
+            stack,
+            plan,
+            content_hash,
+            started_at: self.ports.clock.now(),
+        };
+        self.begin(permit, new).await.map(Some)
+    }
+
+    /// Plans, with the images that change pinned to the digest that a registry gives, where one does.
+    async fn pinned(
+        &self,
+        environment: &Environment,
+        desired: Desired,
+    ) -> Result<(Release, Stack, Plan), ManagerError> {
+        let live = self.ports.swarm.live(&environment.stack).await?;
+        let first = plan::plan(&desired.stack, &live, None);
+        let pins = first.actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::CreateService { service, .. } => Some((service, None)),
+            ActionKind::UpdateService { service, prior, .. } => Some((service, plan::image_of(prior))),
+            _ => None,
+        });
+        let pins = pins.filter_map(|(service, prior)| {
+            let wanted = plan::image_of(&desired.stack.services.get(service)?.spec)?;
+            (!wanted.contains('@')).then_some((service, wanted, prior))
+        });
+        let images = try_join_all(pins.map(async |(service, wanted, prior)| {
+            // A tag that has not changed keeps the digest that runs.
+            let image = match prior.filter(|prior| prior.split_once('@').is_some_and(|(name, _)| name == wanted)) {
+                Some(prior) => Some(prior.to_owned()),
+                None => self.ports.swarm.pin(wanted).await?,
+            };
+            Ok::<_, ManagerError>(image.map(|image| (service.clone(), image)))
+        }))
+        .await?;
+        let images: BTreeMap<_, _> = images.into_iter().flatten().collect();
+        let stack = plan::with_images(&desired.stack, &images);
+        let plan = plan::plan(&stack, &live, None);
+        let services = desire::versions(&stack)?;
+        Ok((Release { revision: Some(desired.revision), services }, stack, plan))
+    }
+
+    fn examined(&self) -> std::sync::MutexGuard<'_, BTreeMap<EnvironmentName, Examined>> {
+        self.examined.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many services would go, if that is more than a machine may take out by itself: at least two and over half.
+fn mass_removal(plan: &Plan) -> Option<usize> {
+    let count = |wanted: fn(&ActionKind) -> bool| plan.actions.iter().filter(|action| wanted(&action.kind)).count();
+    let removed = count(|kind| matches!(kind, ActionKind::RemoveService { .. }));
+    let kept = count(|kind| matches!(kind, ActionKind::UpdateService { .. } | ActionKind::LeaveService { .. }));
+    (removed >= 2 && removed > kept).then_some(removed)
+}

@@ -1,1 +1,0 @@
-//! One deployment, from plan to verdicts.

@@ -1,0 +1,311 @@
+//! One deployment, from its plan to a verdict for every service.
+//!
+//! Each write is journalled before it is sent, so that a later process can take the deployment up at any point: it runs
+//! through the same code, where the journal says what needs no doing again.
+
+mod submit;
+mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::deployment::{Evidence, FailureReason, Outcome, ServiceOutcome, Status, Step, Verdict};
+use crate::engine::Observation;
+use crate::judge::{Target, Watch};
+use crate::live::{ServicePhase, StepState};
+use crate::manager::{Inner, ManagerError, Permit};
+use crate::names::{DeploymentId, ServiceName, StackName, Version};
+use crate::plan::{Action, ActionKind};
+use crate::ports::{JournalEntry, LedgerError, OpenDeployment, SwarmError};
+use submit::Submitted;
+
+/// How many services are written at the same time.
+const CONCURRENT_WRITES: usize = 16;
+
+/// A rollout under way.
+struct Rollout<'a> {
+    inner: &'a Inner,
+    permit: &'a Permit,
+    id: DeploymentId,
+    stack: StackName,
+    actions: Vec<Action>,
+    /// What the journal of an earlier process says.
+    journal: Past,
+    /// When the deployment was accepted, as this process's clock that never jumps would have it.
+    began: Instant,
+    watches: BTreeMap<ServiceName, Watch>,
+    over: BTreeMap<ServiceName, ServiceOutcome>,
+    cancel: CancellationToken,
+}
+
+/// What has been done of a deployment before this process took it up.
+#[derive(Default)]
+struct Past {
+    /// Writes that were about to be sent, with what was to be watched.
+    intents: BTreeMap<usize, Option<Target>>,
+    /// Writes that the Engine had accepted.
+    done: BTreeSet<usize>,
+}
+
+/// How everything was before a level was written.
+struct Before {
+    observation: Observation,
+    /// The names of networks by their ids: live specs have only the ids.
+    networks: BTreeMap<String, String>,
+}
+
+/// Why a rollout stops in the middle.
+enum Interrupted {
+    /// The process is to end: the journal holds what is needed to go on.
+    Stopping,
+    /// The ledger cannot record what would be done next, so it is not done.
+    Ledger(LedgerError),
+    /// Something before the first service went wrong.
+    Refused(String),
+}
+
+impl From<LedgerError> for Interrupted {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// Brings a deployment to its end. `None` where the process is to stop first.
+pub(crate) async fn run(
+    inner: &Inner,
+    permit: &Permit,
+    open: OpenDeployment,
+    cancel: CancellationToken,
+) -> Result<Option<Outcome>, ManagerError> {
+    let id = open.id;
+    let mut rollout = Rollout::new(inner, permit, open, cancel)?;
+    let outcome = match rollout.to_the_end().await {
+        Ok(()) => Outcome::of_services(rollout.over),
+        Err(Interrupted::Refused(message)) => match rollout.give_up(&message).await {
+            Ok(()) => Outcome { status: Status::Failed, error_message: Some(message), services: rollout.over },
+            Err(Interrupted::Ledger(error)) => return Err(error.into()),
+            Err(Interrupted::Stopping | Interrupted::Refused(_)) => return Ok(None),
+        },
+        Err(Interrupted::Stopping) => return Ok(None),
+        Err(Interrupted::Ledger(error)) => return Err(error.into()),
+    };
+    inner.ports.ledger.finish(id, &outcome, inner.ports.clock.now()).await?;
+    Ok(Some(outcome))
+}
+
+impl<'a> Rollout<'a> {
+    fn new(
+        inner: &'a Inner,
+        permit: &'a Permit,
+        open: OpenDeployment,
+        cancel: CancellationToken,
+    ) -> Result<Self, ManagerError> {
+        let stack = inner.environment(permit.environment())?.stack.clone();
+        let passed = inner.ports.clock.now().seconds_since(open.new.started_at);
+        let now = Instant::now();
+        let began = now.checked_sub(Duration::from_secs_f64(passed)).unwrap_or(now);
+        let mut journal = Past::default();
+        let mut over = BTreeMap::new();
+        for entry in open.journal {
+            match entry {
+                JournalEntry::Intent { action, target } => {
+                    journal.intents.insert(action, target);
+                }
+                JournalEntry::Done { action, .. } => {
+                    journal.done.insert(action);
+                }
+                JournalEntry::Judged { service, outcome } => {
+                    over.insert(service, outcome);
+                }
+                JournalEntry::CancelRequested { .. } => (),
+            }
+        }
+        let (id, actions) = (open.id, open.new.plan.actions);
+        Ok(Self { inner, permit, id, stack, actions, journal, began, watches: BTreeMap::new(), over, cancel })
+    }
+
+    async fn to_the_end(&mut self) -> Result<(), Interrupted> {
+        self.step(Step::Apply, StepState::InProgress);
+        self.objects().await?;
+        for level in self.levels() {
+            if self.is_halted() {
+                break;
+            }
+            self.services(&level).await?;
+            self.watch_until(Self::stands).await?;
+        }
+        self.step(Step::Verify, StepState::InProgress);
+        self.watch_until(Self::is_over).await?;
+        if !self.is_halted() {
+            let removals = self.numbers(|kind| matches!(kind, ActionKind::RemoveService { .. }));
+            self.services(&removals).await?;
+            self.watch_until(Self::is_over).await?;
+        }
+        self.leave_the_rest().await?;
+        self.step(Step::Record, StepState::InProgress);
+        Ok(())
+    }
+
+    /// Makes the missing networks, secrets and configs, one after the other: services need them all.
+    async fn objects(&self) -> Result<(), Interrupted> {
+        for number in self.numbers(|kind| matches!(kind, ActionKind::CreateObject { .. })) {
+            self.create_object(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes services concurrently and begins to watch them.
+    async fn services(&mut self, numbers: &[usize]) -> Result<(), Interrupted> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let before = self.look_before().await?;
+        let this: &Self = self;
+        let submitted: Vec<_> = stream::iter(numbers.iter().copied())
+            .map(|number| this.submit_service(number, &before))
+            .buffer_unordered(CONCURRENT_WRITES)
+            .collect()
+            .await;
+        for one in submitted {
+            match one? {
+                (service, Submitted::Accepted(watch)) => {
+                    self.watches.insert(service, *watch);
+                }
+                (service, Submitted::Ended(outcome)) => self.conclude(service, *outcome).await?,
+                (_, Submitted::Already) => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// What stood before anything was written. Without it nothing can be judged later, so it is waited for.
+    async fn look_before(&self) -> Result<Before, Interrupted> {
+        loop {
+            let error = match self.try_look_before().await {
+                Ok(before) => return Ok(before),
+                Err(error) => error,
+            };
+            if self.began.elapsed() >= self.inner.settings.deployment_timeout {
+                return Err(Interrupted::Refused(error.to_string()));
+            }
+            self.pause().await?;
+        }
+    }
+
+    async fn try_look_before(&self) -> Result<Before, SwarmError> {
+        let live = self.inner.ports.swarm.live(&self.stack).await?;
+        let observation = self.inner.ports.swarm.observe(&self.stack).await?;
+        let networks = live.networks.into_iter().map(|(name, network)| (network.id, name)).collect();
+        Ok(Before { observation, networks })
+    }
+
+    /// Services that were never written end as cancelled.
+    async fn leave_the_rest(&mut self) -> Result<(), Interrupted> {
+        for number in self.numbers(|kind| service_of(kind).is_some()) {
+            let Some(service) = service_of(&self.actions[number].kind).cloned() else { continue };
+            if !self.over.contains_key(&service) {
+                let verdict = Verdict::Cancelled { written: false };
+                let outcome = self.outcome(number, verdict, Evidence::default());
+                self.conclude(service, outcome).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing can be known any more of what is being watched, and nothing more is written.
+    async fn give_up(&mut self, message: &str) -> Result<(), Interrupted> {
+        for service in self.watches.keys().cloned().collect::<Vec<_>>() {
+            let numbers = self.numbers(|kind| service_of(kind) == Some(&service));
+            let verdict = Verdict::Failed { reason: FailureReason::Unknown, message: message.to_owned() };
+            let outcome = self.outcome(numbers[0], verdict, Evidence::default());
+            self.conclude(service, outcome).await?;
+        }
+        self.leave_the_rest().await
+    }
+
+    /// Whether nothing more is to be written: a person cancelled, or a service has not succeeded.
+    fn is_halted(&self) -> bool {
+        self.cancel.is_cancelled()
+            || self.over.values().any(|outcome| outcome.verdict.status() != Status::Success)
+    }
+
+    /// Records a service's verdict and shows it.
+    async fn conclude(&mut self, service: ServiceName, outcome: ServiceOutcome) -> Result<(), Interrupted> {
+        let entry = JournalEntry::Judged { service: service.clone(), outcome: outcome.clone() };
+        self.journal(&entry).await?;
+        self.watches.remove(&service);
+        self.show(&service, |progress| {
+            progress.phase = ServicePhase::Done { verdict: outcome.verdict.clone() };
+            progress.message = outcome.verdict.error_message();
+        });
+        self.over.insert(service, outcome);
+        Ok(())
+    }
+
+    fn outcome(&self, number: usize, verdict: Verdict, evidence: Evidence) -> ServiceOutcome {
+        let (from, version) = versions_of(&self.actions[number].kind);
+        ServiceOutcome { version, from, verdict, evidence }
+    }
+
+    async fn journal(&self, entry: &JournalEntry) -> Result<(), LedgerError> {
+        self.inner.ports.ledger.journal(self.id, entry, self.inner.ports.clock.now()).await
+    }
+
+    /// The numbers of the actions of a kind.
+    fn numbers(&self, wanted: impl Fn(&ActionKind) -> bool) -> Vec<usize> {
+        let actions = self.actions.iter().enumerate();
+        actions.filter(|(_, action)| wanted(&action.kind)).map(|(number, _)| number).collect()
+    }
+
+    /// The services to create or update, level by level.
+    fn levels(&self) -> Vec<Vec<usize>> {
+        let mut levels: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let written = |kind: &ActionKind| {
+            matches!(kind, ActionKind::CreateService { .. } | ActionKind::UpdateService { .. })
+        };
+        for number in self.numbers(written) {
+            levels.entry(self.actions[number].level).or_default().push(number);
+        }
+        levels.into_values().collect()
+    }
+
+    fn step(&self, step: Step, state: StepState) {
+        self.inner.board.deployment(self.permit.environment(), |progress| progress.step(step, state));
+    }
+
+    fn show(&self, service: &ServiceName, change: impl FnOnce(&mut crate::live::ServiceProgress)) {
+        self.inner.board.deployment(self.permit.environment(), |progress| {
+            if let Some(service) = progress.services.get_mut(service) {
+                change(service);
+            }
+        });
+    }
+
+    /// A second, or the end of the process.
+    async fn pause(&self) -> Result<(), Interrupted> {
+        tokio::select! {
+            () = self.inner.stop.cancelled() => Err(Interrupted::Stopping),
+            () = tokio::time::sleep(Duration::from_secs(1)) => Ok(()),
+        }
+    }
+}
+
+/// The service that an action writes.
+fn service_of(kind: &ActionKind) -> Option<&ServiceName> {
+    kind.service().filter(|_| !matches!(kind, ActionKind::LeaveService { .. }))
+}
+
+/// The versions before and after; for a removed service both are the one it had.
+fn versions_of(kind: &ActionKind) -> (Option<Version>, Version) {
+    match kind {
+        ActionKind::UpdateService { from, to, .. } => (Some(from.clone()), to.clone()),
+        ActionKind::RemoveService { from, .. } => (Some(from.clone()), from.clone()),
+        ActionKind::CreateService { to: version, .. } | ActionKind::LeaveService { version, .. } => (None, version.clone()),
+        ActionKind::CreateObject { .. } => unreachable!("only services have outcomes"),
+    }
+}

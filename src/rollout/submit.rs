@@ -1,0 +1,250 @@
+//! Writing, once. A write in doubt is settled by reading, never by repeating it blindly; nobody else's change is
+//! overwritten.
+
+use serde_json::Value;
+
+use super::{Before, Interrupted, Rollout, service_of};
+use crate::deployment::{Evidence, FailureReason, ServiceOutcome, Verdict};
+use crate::engine::{DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Write};
+use crate::judge::{Target, Timing, Watch};
+use crate::live::ServicePhase;
+use crate::names::ServiceName;
+use crate::plan::{self, ActionKind};
+use crate::ports::{JournalEntry, SwarmError};
+
+/// How often a write is tried again when only the Engine's own bookkeeping has moved the version.
+const SEQUENCE_TRIES: u32 = 5;
+
+/// What came of writing a service.
+pub(super) enum Submitted {
+    /// The Engine has it: from now on it is watched.
+    Accepted(Box<Watch>),
+    /// It is over before it began.
+    Ended(Box<ServiceOutcome>),
+    /// An earlier process has brought it to its verdict.
+    Already,
+}
+
+/// What reading says of a write in doubt.
+enum Settled {
+    /// It was done.
+    Accepted,
+    /// It was not, and may be sent again with this version.
+    Again(Option<u64>),
+    /// Somebody else has written.
+    Superseded(String),
+    /// Nobody could be asked until time ran out.
+    Unknown(String),
+}
+
+impl Rollout<'_> {
+    /// Makes a network, secret or config, unless it is there by now and belongs to this stack.
+    pub(super) async fn create_object(&self, number: usize) -> Result<(), Interrupted> {
+        if self.journal.done.contains(&number) {
+            return Ok(());
+        }
+        let Some(write) = &self.actions[number].write else { return Ok(()) };
+        self.journal(&JournalEntry::Intent { action: number, target: None }).await?;
+        let id = loop {
+            match self.inner.ports.swarm.apply(write).await {
+                Ok(id) => break id,
+                Err(SwarmError::NameTaken(message)) => match self.own_object(write).await {
+                    Some(id) => break id,
+                    None => return Err(Interrupted::Refused(message)),
+                },
+                Err(error) if error.is_doubtful() && !self.is_late() => self.pause().await?,
+                Err(error) => return Err(Interrupted::Refused(error.to_string())),
+            }
+        };
+        Ok(self.journal(&JournalEntry::Done { action: number, id }).await?)
+    }
+
+    /// The id of an object of that name that carries this stack's label: an earlier try has made it.
+    async fn own_object(&self, write: &Write) -> Option<String> {
+        let live = self.inner.ports.swarm.live(&self.stack).await.ok()?;
+        let (objects, spec) = match write {
+            Write::CreateNetwork { spec } => (live.networks, spec),
+            Write::CreateSecret { spec } => (live.secrets, spec),
+            Write::CreateConfig { spec } => (live.configs, spec),
+            _ => return None,
+        };
+        let object = objects.get(spec.get("Name")?.as_str()?)?;
+        let ours = object.labels.get(NAMESPACE_LABEL).is_some_and(|stack| stack == self.stack.as_str());
+        ours.then(|| object.id.clone())
+    }
+
+    /// Writes one service, or finds that it was written.
+    pub(super) async fn submit_service(
+        &self,
+        number: usize,
+        before: &Before,
+    ) -> Result<(ServiceName, Submitted), Interrupted> {
+        let action = &self.actions[number];
+        let (Some(service), Some(write)) = (service_of(&action.kind), &action.write) else {
+            return Err(Interrupted::Refused(format!("action {number} of the plan writes no service")));
+        };
+        let service = service.clone();
+        if self.over.contains_key(&service) {
+            return Ok((service, Submitted::Already));
+        }
+        self.show(&service, |progress| progress.phase = ServicePhase::Submitting);
+        let known = self.journal.intents.get(&number).cloned().flatten();
+        let in_doubt = known.is_some() && !self.journal.done.contains(&number);
+        let is_new = known.is_none();
+        let target = known.unwrap_or_else(|| self.target(number, &service, write, before));
+        if is_new {
+            self.journal(&JournalEntry::Intent { action: number, target: Some(target.clone()) }).await?;
+        }
+        let verdict = if self.journal.done.contains(&number) {
+            None
+        } else {
+            self.write_service(number, write, &target, in_doubt).await?
+        };
+        let submitted = match verdict {
+            None => Submitted::Accepted(Box::new(self.watch(target, before))),
+            Some(verdict) => Submitted::Ended(Box::new(self.outcome(number, verdict, Evidence::default()))),
+        };
+        Ok((service, submitted))
+    }
+
+    /// Sends the write until the Engine has taken or refused it. `None`: taken.
+    async fn write_service(
+        &self,
+        number: usize,
+        write: &Write,
+        target: &Target,
+        mut in_doubt: bool,
+    ) -> Result<Option<Verdict>, Interrupted> {
+        let mut write = stamped(write, target);
+        let mut sequence_tries = 0;
+        loop {
+            if in_doubt {
+                match self.settle(target).await? {
+                    Settled::Accepted => return self.accepted(number, target, String::new()).await,
+                    Settled::Superseded(message) => return Ok(Some(Verdict::Superseded { message })),
+                    Settled::Unknown(message) => {
+                        return Ok(Some(Verdict::Failed { reason: FailureReason::Unknown, message }));
+                    }
+                    Settled::Again(version) => at_version(&mut write, version),
+                }
+            }
+            let error = match self.inner.ports.swarm.apply(&write).await {
+                Ok(id) => return self.accepted(number, target, id).await,
+                Err(error) => error,
+            };
+            in_doubt = true;
+            match error {
+                SwarmError::OutOfSequence if sequence_tries < SEQUENCE_TRIES => sequence_tries += 1,
+                SwarmError::NameTaken(_) if sequence_tries < 1 => sequence_tries += 1,
+                SwarmError::NotFound(_) if target.spec.is_none() => {
+                    return self.accepted(number, target, String::new()).await;
+                }
+                error if error.is_doubtful() && !self.is_late() => self.pause().await?,
+                error if error.is_doubtful() => {
+                    let (reason, message) = (FailureReason::Unknown, error.to_string());
+                    return Ok(Some(Verdict::Failed { reason, message }));
+                }
+                error => {
+                    let (reason, message) = (FailureReason::Refused, error.to_string());
+                    return Ok(Some(Verdict::Failed { reason, message }));
+                }
+            }
+        }
+    }
+
+    async fn accepted(&self, number: usize, target: &Target, id: String) -> Result<Option<Verdict>, Interrupted> {
+        let id = if id.is_empty() { target.service_id.clone().unwrap_or_default() } else { id };
+        self.journal(&JournalEntry::Done { action: number, id }).await?;
+        Ok(None)
+    }
+
+    /// Reads what became of a write in doubt. As long as nobody can be asked, it stays in doubt.
+    async fn settle(&self, target: &Target) -> Result<Settled, Interrupted> {
+        let live = loop {
+            match self.inner.ports.swarm.live(&self.stack).await {
+                Ok(live) => break live,
+                Err(_) if !self.is_late() => self.pause().await?,
+                Err(error) => return Ok(Settled::Unknown(error.to_string())),
+            }
+        };
+        Ok(settled(target, live.services.get(&target.full_name)))
+    }
+
+    fn target(&self, number: usize, service: &ServiceName, write: &Write, before: &Before) -> Target {
+        let full_name = self.stack.scope(service);
+        let before = &before.observation;
+        let live = before.services.get(&full_name);
+        let (spec, version_before) = match write {
+            Write::CreateService { spec } => (Some(plan::stamped(spec, self.id)), None),
+            // The version of the plan, not of this look: a change in between is then refused by the Engine.
+            Write::UpdateService { spec, version, .. } => (Some(plan::stamped(spec, self.id)), Some(*version)),
+            _ => (None, live.map(|live| live.version)),
+        };
+        let prior = match &self.actions[number].kind {
+            ActionKind::UpdateService { prior, .. } => Some(prior.clone()),
+            _ => live.map(|live| live.spec.clone()),
+        };
+        let tasks = before.tasks.iter().filter(|task| live.is_some_and(|live| live.id == task.service_id));
+        Target {
+            full_name,
+            deployment: self.id,
+            spec,
+            prior,
+            service_id: live.map(|live| live.id.clone()),
+            version_before,
+            tasks_before: tasks.map(|task| task.id.clone()).collect(),
+            job_iteration_before: live.and_then(|live| live.job_iteration),
+        }
+    }
+
+    fn watch(&self, target: Target, before: &Before) -> Watch {
+        let settings = &self.inner.settings;
+        let cap = settings.deployment_timeout;
+        let timing = match (&target.spec, &target.prior) {
+            (Some(spec), _) => Timing::for_spec(spec, settings.stability, before.observation.nodes.len(), cap),
+            (None, prior) => Timing::for_removal(prior.as_ref().unwrap_or(&Value::Null), cap),
+        };
+        Watch::new(target, timing, self.began.elapsed()).with_networks(before.networks.clone())
+    }
+
+    fn is_late(&self) -> bool {
+        self.began.elapsed() >= self.inner.settings.deployment_timeout
+    }
+}
+
+/// Decides from a fresh look whether a write in doubt was done.
+fn settled(target: &Target, live: Option<&LiveService>) -> Settled {
+    match (live, &target.spec) {
+        (None, None) => Settled::Accepted,
+        (None, Some(_)) if target.prior.is_none() => Settled::Again(None),
+        (None, Some(_)) => Settled::Superseded("somebody has removed the service meanwhile".to_owned()),
+        (Some(_), None) => Settled::Again(None),
+        (Some(live), Some(_)) if carries(&live.spec, target) => Settled::Accepted,
+        (Some(live), Some(_)) => match &target.prior {
+            // Only the version has moved, which the Engine does by itself when it hands out addresses.
+            Some(prior) if *prior == live.spec => Settled::Again(Some(live.version)),
+            _ => Settled::Superseded("somebody else has changed the service meanwhile".to_owned()),
+        },
+    }
+}
+
+fn carries(spec: &Value, target: &Target) -> bool {
+    let label = spec.get("Labels").and_then(|labels| labels.get(DEPLOYMENT_LABEL)).and_then(Value::as_str);
+    label == Some(target.deployment.to_string().as_str())
+}
+
+/// The write with the deployment's label in its spec.
+fn stamped(write: &Write, target: &Target) -> Write {
+    let mut write = write.clone();
+    if let (Write::CreateService { spec } | Write::UpdateService { spec, .. }, Some(stamped)) = (&mut write, &target.spec)
+    {
+        spec.clone_from(stamped);
+    }
+    write
+}
+
+fn at_version(write: &mut Write, fresh: Option<u64>) {
+    if let (Write::UpdateService { version, .. }, Some(fresh)) = (write, fresh) {
+        *version = fresh;
+    }
+}

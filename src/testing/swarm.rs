@@ -1,0 +1,280 @@
+//! A Swarm small enough to read: it remembers specs, and every service is up at once, unless its image is said to crash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::engine::{LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Task, UpdateStatus, Write};
+use crate::names::StackName;
+use crate::plan;
+use crate::ports::{Swarm, SwarmError};
+
+/// A Swarm with one node.
+#[derive(Debug)]
+pub struct FakeSwarm {
+    world: Mutex<World>,
+    beats: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    services: BTreeMap<String, LiveService>,
+    tasks: BTreeMap<String, Vec<Task>>,
+    objects: BTreeMap<(&'static str, String), LiveObject>,
+    crashing: BTreeSet<String>,
+    writes: Vec<Write>,
+    unreachable: bool,
+    lose_answers: u32,
+    counter: u64,
+}
+
+impl Default for FakeSwarm {
+    fn default() -> Self {
+        Self { world: Mutex::default(), beats: watch::Sender::new(0) }
+    }
+}
+
+impl FakeSwarm {
+    /// Tasks of this image end at once with exit code 3.
+    pub fn crash(&self, image: &str) {
+        self.world().crashing.insert(image.to_owned());
+    }
+
+    /// From now on nobody answers, or somebody does again.
+    pub fn set_unreachable(&self, unreachable: bool) {
+        self.world().unreachable = unreachable;
+        self.beats.send_modify(|beats| *beats += 1);
+    }
+
+    /// The next writes are done, but their answers never arrive.
+    pub fn lose_answers(&self, count: u32) {
+        self.world().lose_answers = count;
+    }
+
+    /// Everything that was written, in order.
+    pub fn writes(&self) -> Vec<Write> {
+        self.world().writes.clone()
+    }
+
+    /// The image in a service's live spec.
+    pub fn image(&self, full_name: &str) -> Option<String> {
+        let world = self.world();
+        plan::image_of(&world.services.get(full_name)?.spec).map(str::to_owned)
+    }
+
+    /// Changes a spec behind everybody's back.
+    pub fn tamper(&self, full_name: &str, change: impl FnOnce(&mut Value)) {
+        let mut world = self.world();
+        let version = world.next();
+        if let Some(service) = world.services.get_mut(full_name) {
+            change(&mut service.spec);
+            service.version = version;
+        }
+        drop(world);
+        self.beats.send_modify(|beats| *beats += 1);
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reach(&self) -> Result<MutexGuard<'_, World>, SwarmError> {
+        let world = self.world();
+        if world.unreachable { Err(unreachable_engine()) } else { Ok(world) }
+    }
+}
+
+fn unreachable_engine() -> SwarmError {
+    SwarmError::Unreachable { host: "unix:///fake.sock".to_owned(), detail: "connection refused".to_owned() }
+}
+
+impl World {
+    fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn service(&mut self, id: Option<String>, spec: &Value) -> Result<String, SwarmError> {
+        let name = text(spec, "/Name");
+        if id.is_none() && self.services.contains_key(&name) {
+            return Err(SwarmError::NameTaken(format!("service {name} already exists")));
+        }
+        let updated = id.is_some();
+        let (id, version) = (id.unwrap_or_else(|| format!("s{}", self.counter)), self.next());
+        let update = updated.then(|| UpdateStatus {
+            state: "completed".to_owned(),
+            started_at: Some(version.to_string()),
+            message: "update completed".to_owned(),
+        });
+        let replicas = spec.pointer("/Mode/Replicated/Replicas").and_then(Value::as_u64).unwrap_or(1);
+        let crashes = plan::image_of(spec).is_some_and(|image| self.crashing.contains(image));
+        let tries = if crashes { 4 } else { 1 };
+        for slot in (1..=replicas).flat_map(|slot| (0..tries).map(move |_| slot)) {
+            let number = self.next();
+            let task = task(&id, slot, number, crashes);
+            self.tasks.entry(id.clone()).or_default().push(task);
+        }
+        let live = LiveService {
+            id: id.clone(),
+            version,
+            spec: spec.clone(),
+            update,
+            job_iteration: None,
+            desired_tasks: replicas,
+        };
+        self.services.insert(name, live);
+        Ok(id)
+    }
+
+    fn update(&mut self, id: &str, version: u64, spec: &Value) -> Result<String, SwarmError> {
+        let known = self.services.values().find(|service| service.id == id);
+        let known = known.ok_or_else(|| SwarmError::NotFound(format!("service {id} not found")))?;
+        if known.version != version {
+            return Err(SwarmError::OutOfSequence);
+        }
+        for task in self.tasks.entry(id.to_owned()).or_default() {
+            "shutdown".clone_into(&mut task.desired_state);
+            "shutdown".clone_into(&mut task.state);
+        }
+        self.service(Some(id.to_owned()), spec)
+    }
+
+    fn object(&mut self, kind: &'static str, spec: &Value) -> Result<String, SwarmError> {
+        let name = text(spec, "/Name");
+        let id = format!("{kind}{}", self.next());
+        let labels = spec.get("Labels").and_then(Value::as_object).into_iter().flatten();
+        let labels = labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        let data = (kind == "config").then(|| text(spec, "/Data"));
+        let object = LiveObject { id: id.clone(), labels, scope: "swarm".to_owned(), data };
+        if self.objects.insert((kind, name.clone()), object).is_some() {
+            return Err(SwarmError::NameTaken(format!("{kind} {name} already exists")));
+        }
+        Ok(id)
+    }
+
+    fn of_stack(&self, stack: &StackName) -> BTreeMap<String, LiveService> {
+        let ours = |service: &LiveService| {
+            let label = service.spec.get("Labels").and_then(|labels| labels.get(NAMESPACE_LABEL));
+            label.and_then(Value::as_str) == Some(stack.as_str())
+        };
+        self.services.iter().filter(|(_, service)| ours(service)).map(|(n, s)| (n.clone(), s.clone())).collect()
+    }
+
+    fn write(&mut self, write: &Write) -> Result<String, SwarmError> {
+        match write {
+            Write::CreateNetwork { spec } => self.object("network", spec),
+            Write::CreateSecret { spec } => self.object("secret", spec),
+            Write::CreateConfig { spec } => self.object("config", spec),
+            Write::CreateService { spec } => self.service(None, spec),
+            Write::UpdateService { id, version, spec } => self.update(id, *version, spec),
+            Write::RemoveService { id } => {
+                self.services.retain(|_, service| service.id != *id);
+                self.tasks.remove(id);
+                Ok(id.clone())
+            }
+            Write::RemoveNetwork { id } | Write::RemoveSecret { id } | Write::RemoveConfig { id } => {
+                self.objects.retain(|_, object| object.id != *id);
+                Ok(id.clone())
+            }
+        }
+    }
+}
+
+fn text(spec: &Value, pointer: &str) -> String {
+    spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn task(service: &str, slot: u64, number: u64, crashes: bool) -> Task {
+    Task {
+        id: format!("t{number}"),
+        service_id: service.to_owned(),
+        slot: Some(slot),
+        node_id: Some("n1".to_owned()),
+        desired_state: if crashes { "shutdown" } else { "running" }.to_owned(),
+        state: if crashes { "failed" } else { "running" }.to_owned(),
+        state_since: Some("2025-10-31T10:30:00Z".to_owned()),
+        message: "started".to_owned(),
+        error: crashes.then(|| "task: non-zero exit (3)".to_owned()),
+        exit_code: crashes.then_some(3),
+        job_iteration: None,
+    }
+}
+
+fn node() -> Node {
+    Node {
+        id: "n1".to_owned(),
+        hostname: "node-1".to_owned(),
+        role: "manager".to_owned(),
+        state: "ready".to_owned(),
+        availability: "active".to_owned(),
+        labels: BTreeMap::new(),
+        engine_labels: BTreeMap::new(),
+        os: "linux".to_owned(),
+        architecture: "x86_64".to_owned(),
+        nano_cpus: 8_000_000_000,
+        memory_bytes: 64 << 30,
+    }
+}
+
+#[async_trait]
+impl Swarm for FakeSwarm {
+    async fn check(&self) -> Result<String, SwarmError> {
+        self.reach().map(|_| "a fake Engine".to_owned())
+    }
+
+    async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
+        let world = self.reach()?;
+        let of = |wanted: &str| {
+            let objects = world.objects.iter().filter(|((kind, _), _)| *kind == wanted);
+            objects.map(|((_, name), object)| (name.clone(), object.clone())).collect()
+        };
+        Ok(LiveStack {
+            services: world.of_stack(stack),
+            others: BTreeMap::new(),
+            networks: of("network"),
+            secrets: of("secret"),
+            configs: of("config"),
+            nodes: vec![node()],
+        })
+    }
+
+    async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
+        let world = self.reach()?;
+        let services = world.of_stack(stack);
+        let tasks: Vec<Task> =
+            services.values().flat_map(|service| world.tasks.get(&service.id).into_iter().flatten()).cloned().collect();
+        let current = tasks.iter().filter(|task| task.state != "shutdown").map(|task| task.id.clone());
+        Ok(Observation { up_to_date: current.collect(), services, tasks, nodes: vec![node()] })
+    }
+
+    async fn apply(&self, write: &Write) -> Result<String, SwarmError> {
+        let mut world = self.reach()?;
+        let done = world.write(write)?;
+        world.writes.push(write.clone());
+        let lost = world.lose_answers > 0;
+        world.lose_answers = world.lose_answers.saturating_sub(1);
+        drop(world);
+        self.beats.send_modify(|beats| *beats += 1);
+        if lost { Err(unreachable_engine()) } else { Ok(done) }
+    }
+
+    async fn pin(&self, _image: &str) -> Result<Option<String>, SwarmError> {
+        self.reach().map(|_| None)
+    }
+
+    async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {
+        self.reach().map(|_| vec!["a line of log".to_owned()])
+    }
+
+    async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError> {
+        drop(self.reach()?);
+        let beats = self.beats.subscribe();
+        let next = |mut beats: watch::Receiver<u64>| async move { beats.changed().await.ok().map(|()| ((), beats)) };
+        Ok(futures::stream::unfold(beats, next).boxed())
+    }
+}
