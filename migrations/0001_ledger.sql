@@ -143,6 +143,8 @@ join history on history.id = (
     where newest.environment = services.environment
         and newest.service = services.service
         and newest.status = 'success'
+        -- Not before the whole deployment is over: versions and revision then change at the same moment.
+        and exists (select 1 from attempts where attempts.id = newest.attempt and attempts.status <> 'in_progress')
     order by newest.id desc
     limit 1
 )

@@ -182,7 +182,10 @@ fn secret(settings: &dyn Settings, name: &str) -> Result<Option<SecretString>, W
             let content = settings.file(&path).map_err(|error| wrong(&file_name, &format!("`{path}` {error}")))?;
             let content = content.trim();
             if content.is_empty() {
-                return Err(wrong(&file_name, &format!("`{path}` is empty: it should hold the secret and nothing else")));
+                return Err(wrong(
+                    &file_name,
+                    &format!("`{path}` is empty: it should hold the secret and nothing else"),
+                ));
             }
             Ok(Some(SecretString::from(content)))
         }
@@ -240,12 +243,20 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_one_line_with_its_name_what_was_read_and_what_is_allowed() {
-        check("POLL_INTERVAL_SECONDS", "soon", "POLL_INTERVAL_SECONDS: `soon` was read: use a whole number of seconds from 2 to 86400");
+        check(
+            "POLL_INTERVAL_SECONDS",
+            "soon",
+            "POLL_INTERVAL_SECONDS: `soon` was read: use a whole number of seconds from 2 to 86400",
+        );
         check("WEB_PORT", "99999", "WEB_PORT: `99999` was read: use a port from 1 to 65535");
         check("DOCKER_HOST", "/x", "DOCKER_HOST: `/x` was read: use unix:///path/to/docker.sock or tcp://host:port");
         check("GITHUB_TOKEN_FILE", "/none", "GITHUB_TOKEN_FILE: `/none` does not exist");
         check("GITHUB_REPO", "homelab", "GITHUB_REPO: `homelab` was read: use `owner/name`, without a host");
-        check("STACK_FILE", "../x.yml", "STACK_FILE: `../x.yml` is not a path in the repository: use a relative path without `..`, backslashes or control characters, of at most 500 characters");
+        check(
+            "STACK_FILE",
+            "../x.yml",
+            "STACK_FILE: `../x.yml` is not a path in the repository: use a relative path without `..`, backslashes or control characters, of at most 500 characters",
+        );
     }
 
     #[test]

@@ -52,7 +52,11 @@ impl Board {
     /// How far a deployment is, if this process has seen it.
     pub(crate) fn progress(&self, id: DeploymentId) -> Option<Progress> {
         let live = self.live.borrow();
-        live.environments.values().filter_map(|environment| environment.deployment.as_ref()).find(|p| p.id == id).cloned()
+        live.environments
+            .values()
+            .filter_map(|environment| environment.deployment.as_ref())
+            .find(|p| p.id == id)
+            .cloned()
     }
 
     pub(crate) fn source(&self, change: impl FnOnce(&mut SourceState)) {

@@ -115,7 +115,8 @@ impl Manager {
 
 impl Inner {
     async fn sides(&self, environment: &Environment) -> Result<Sides, ManagerError> {
-        let origin = environment.promotes_from.clone().ok_or_else(|| ManagerError::NoOrigin(environment.name.clone()))?;
+        let origin =
+            environment.promotes_from.clone().ok_or_else(|| ManagerError::NoOrigin(environment.name.clone()))?;
         let before = self.ports.ledger.current(&origin).await?;
         let target = self.ports.ledger.current(&environment.name).await?;
         let (proven, revision) =
@@ -210,7 +211,6 @@ fn shown(action: &Action) -> Option<(ServiceName, PlannedAction)> {
     };
     Some((service.clone(), PlannedAction { verb: verb.to_owned(), reason: action.reason.clone(), fields }))
 }
-
 
 /// Why a plan cannot be carried out, as one sentence.
 pub(crate) fn blocked(plan: &Plan) -> Option<String> {

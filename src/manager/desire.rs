@@ -61,8 +61,8 @@ impl Inner {
         let path = &environment.env_file;
         let text = self.ports.source.read(path, at).await?;
         let place = |error: &env_file::EnvFileError| StackError { place: path.to_string(), message: error.to_string() };
-        let mut variables = env_file::parse(&text)
-            .map_err(|errors| ManagerError::Invalid(errors.iter().map(place).collect()))?;
+        let mut variables =
+            env_file::parse(&text).map_err(|errors| ManagerError::Invalid(errors.iter().map(place).collect()))?;
         variables.entry("ENV_NAME".to_owned()).or_insert_with(|| environment.name.to_string());
         Ok(variables)
     }
@@ -89,7 +89,9 @@ pub(crate) fn versions(stack: &Stack) -> Result<BTreeMap<ServiceName, ServiceVer
             }
             None => errors.push(StackError {
                 place: format!("services.{name}.image"),
-                message: format!("`{image}` has a tag or digest that no registry takes: check the variable that holds it"),
+                message: format!(
+                    "`{image}` has a tag or digest that no registry takes: check the variable that holds it"
+                ),
             }),
         }
     }
@@ -120,7 +122,6 @@ pub(crate) fn with_version(own: &str, proven: &ServiceVersion) -> String {
     let joint = if version.starts_with("sha256:") { '@' } else { ':' };
     format!("{}{joint}{version}", repository(own))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -53,7 +53,11 @@ impl Manager {
 
 impl Inner {
     /// Accepts a deployment and sets it going. It is durable before this returns.
-    pub(crate) async fn begin(self: &Arc<Self>, permit: Permit, new: NewDeployment) -> Result<DeploymentId, ManagerError> {
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        permit: Permit,
+        new: NewDeployment,
+    ) -> Result<DeploymentId, ManagerError> {
         let id = self.ports.ledger.begin(&new).await?;
         info!(deployment.id = id.0, environment = %new.environment, actor = %new.actor, "Deploying");
         self.launch(permit, OpenDeployment { id, new, journal: Vec::new() });

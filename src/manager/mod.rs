@@ -9,9 +9,9 @@ mod error;
 mod lifecycle;
 mod queries;
 mod sync;
-mod watch;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,7 +104,8 @@ impl Manager {
     pub async fn new(ports: Ports, settings: Settings, stop: CancellationToken) -> Result<Self, ManagerError> {
         let head = ports.ledger.head().await?;
         let board = Board::new(&settings.pipeline, ports.source.as_ref(), head);
-        let gates = settings.pipeline.environments().iter().map(|environment| (environment.name.clone(), Arc::default()));
+        let gates =
+            settings.pipeline.environments().iter().map(|environment| (environment.name.clone(), Arc::default()));
         let inner = Inner {
             board,
             gates: gates.collect(),

@@ -113,7 +113,8 @@ async fn manager(source: &Arc<FakeSource>, swarm: &Arc<FakeSwarm>, ledger: &Arc<
         stack_files: vec!["stack.yml".parse().unwrap()],
         promotes_from: from.map(name),
     };
-    let environments = vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
+    let environments =
+        vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
     let settings = Settings {
         pipeline: Pipeline::new(environments).unwrap(),
         poll_interval: Duration::from_secs(60),
@@ -156,7 +157,9 @@ async fn a_revision_that_changes_nothing_here_writes_nothing() {
     let writes = world.swarm.writes().len();
     world.source.commit("Only words", &[("README.md", Some("hello"))]);
     world.manager.look_now();
-    world.until("the new head", |live| live.source.head.as_ref().is_some_and(|head| head.message == "Only words")).await;
+    world
+        .until("the new head", |live| live.source.head.as_ref().is_some_and(|head| head.message == "Only words"))
+        .await;
     let heads = world.source.heads();
     tokio::time::sleep(Duration::from_secs(200)).await;
     assert!(world.source.heads() > heads, "the source is asked on");
@@ -241,7 +244,10 @@ async fn what_cannot_be_read_holds_the_environment_and_says_where() {
         world.manager.look_now();
         world
             .until(expected, |live| {
-                live.environments[&name("preprod")].problem.as_ref().is_some_and(|known| known.message.contains(expected))
+                live.environments[&name("preprod")]
+                    .problem
+                    .as_ref()
+                    .is_some_and(|known| known.message.contains(expected))
             })
             .await;
     }
@@ -304,17 +310,15 @@ async fn a_cancelled_deployment_says_what_was_written() {
     world.swarm.set_unreachable(false);
     let id = world.promote(None, None).await.unwrap();
     world.manager.cancel(Actor::Person("manual".to_owned()), id).await.unwrap();
-    world.until("the end", |live| {
-        live.environments[&name("prod")].deployment.as_ref().is_some_and(|known| known.status.is_final())
-    })
-    .await;
+    world
+        .until("the end", |live| {
+            live.environments[&name("prod")].deployment.as_ref().is_some_and(|known| known.status.is_final())
+        })
+        .await;
     let ended = world.manager.deployment(id).await.unwrap();
     for row in ended.rows {
         let written = world.swarm.image(&format!("lab-prod_{}", row.service)).is_some();
         assert_eq!(row.status == Status::Success, written, "{}", row.service);
     }
-    assert!(matches!(
-        world.manager.cancel(Actor::System, id).await,
-        Err(ManagerError::Over(_))
-    ));
+    assert!(matches!(world.manager.cancel(Actor::System, id).await, Err(ManagerError::Over(_))));
 }

@@ -101,7 +101,8 @@ impl Inner {
 
     async fn look_at_health(&self, environment: &Environment) {
         let now = self.ports.clock.now();
-        let before = self.board.subscribe().borrow().environments.get(&environment.name).map(|known| known.health.clone());
+        let before =
+            self.board.subscribe().borrow().environments.get(&environment.name).map(|known| known.health.clone());
         let seen = match self.ports.swarm.observe(&environment.stack).await {
             Ok(observation) => EnvironmentHealth {
                 checked_at: Some(now),

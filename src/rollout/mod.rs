@@ -230,8 +230,7 @@ impl<'a> Rollout<'a> {
 
     /// Whether nothing more is to be written: a person cancelled, or a service has not succeeded.
     fn is_halted(&self) -> bool {
-        self.cancel.is_cancelled()
-            || self.over.values().any(|outcome| outcome.verdict.status() != Status::Success)
+        self.cancel.is_cancelled() || self.over.values().any(|outcome| outcome.verdict.status() != Status::Success)
     }
 
     /// Records a service's verdict and shows it.
@@ -265,9 +264,8 @@ impl<'a> Rollout<'a> {
     /// The services to create or update, level by level.
     fn levels(&self) -> Vec<Vec<usize>> {
         let mut levels: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        let written = |kind: &ActionKind| {
-            matches!(kind, ActionKind::CreateService { .. } | ActionKind::UpdateService { .. })
-        };
+        let written =
+            |kind: &ActionKind| matches!(kind, ActionKind::CreateService { .. } | ActionKind::UpdateService { .. });
         for number in self.numbers(written) {
             levels.entry(self.actions[number].level).or_default().push(number);
         }
@@ -305,7 +303,9 @@ fn versions_of(kind: &ActionKind) -> (Option<Version>, Version) {
     match kind {
         ActionKind::UpdateService { from, to, .. } => (Some(from.clone()), to.clone()),
         ActionKind::RemoveService { from, .. } => (Some(from.clone()), from.clone()),
-        ActionKind::CreateService { to: version, .. } | ActionKind::LeaveService { version, .. } => (None, version.clone()),
+        ActionKind::CreateService { to: version, .. } | ActionKind::LeaveService { version, .. } => {
+            (None, version.clone())
+        }
         ActionKind::CreateObject { .. } => unreachable!("only services have outcomes"),
     }
 }

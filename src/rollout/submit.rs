@@ -236,7 +236,8 @@ fn carries(spec: &Value, target: &Target) -> bool {
 /// The write with the deployment's label in its spec.
 fn stamped(write: &Write, target: &Target) -> Write {
     let mut write = write.clone();
-    if let (Write::CreateService { spec } | Write::UpdateService { spec, .. }, Some(stamped)) = (&mut write, &target.spec)
+    if let (Write::CreateService { spec } | Write::UpdateService { spec, .. }, Some(stamped)) =
+        (&mut write, &target.spec)
     {
         spec.clone_from(stamped);
     }

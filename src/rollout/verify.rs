@@ -44,9 +44,9 @@ impl Rollout<'_> {
         let live = live.borrow();
         let progress = live.environments.get(self.permit.environment()).and_then(|known| known.deployment.as_ref());
         self.watches.keys().all(|service| {
-            progress
-                .and_then(|progress| progress.services.get(service))
-                .is_some_and(|service| matches!(service.phase, ServicePhase::Verifying { .. } | ServicePhase::Done { .. }))
+            progress.and_then(|progress| progress.services.get(service)).is_some_and(|service| {
+                matches!(service.phase, ServicePhase::Verifying { .. } | ServicePhase::Done { .. })
+            })
         })
     }
 

@@ -150,7 +150,8 @@ impl Memory {
     fn running(&self, environment: &EnvironmentName) -> BTreeMap<&ServiceName, &HistoryRow> {
         let mut running = BTreeMap::new();
         for row in &self.rows {
-            if row.environment == *environment && row.status == Status::Success {
+            let is_over = self.attempt(row.deployment).is_some_and(|attempt| attempt.ended.is_some());
+            if row.environment == *environment && row.status == Status::Success && is_over {
                 running.insert(&row.service, row);
             }
         }

@@ -9,7 +9,9 @@ use futures::stream::BoxStream;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::engine::{LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Task, UpdateStatus, Write};
+use crate::engine::{
+    LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Task, UpdateStatus, Write,
+};
 use crate::names::StackName;
 use crate::plan;
 use crate::ports::{Swarm, SwarmError};
@@ -148,7 +150,8 @@ impl World {
         let name = text(spec, "/Name");
         let id = format!("{kind}{}", self.next());
         let labels = spec.get("Labels").and_then(Value::as_object).into_iter().flatten();
-        let labels = labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        let labels =
+            labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
         let data = (kind == "config").then(|| text(spec, "/Data"));
         let object = LiveObject { id: id.clone(), labels, scope: "swarm".to_owned(), data };
         if self.objects.insert((kind, name.clone()), object).is_some() {

@@ -52,10 +52,10 @@ pub(super) async fn run() -> Result<(), Failure> {
         bind_base: config.bind_base,
         demo: None,
     };
-    let swarm = DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
+    let swarm =
+        DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
     let store = open(&config.database).await?;
-    let ports =
-        Ports { source, swarm: Arc::new(swarm), ledger: Arc::new(store), clock: Arc::new(SystemClock) };
+    let ports = Ports { source, swarm: Arc::new(swarm), ledger: Arc::new(store), clock: Arc::new(SystemClock) };
     serve(ports, settings, config.listen, CancellationToken::new(), || ()).await
 }
 

@@ -1,5 +1,7 @@
 //! The sample prod: a stack that was running before Release Manager came, as most are.
 
+use std::collections::BTreeMap;
+
 use release_manager::manager::{Ports, Settings};
 use release_manager::names::RepoPath;
 use release_manager::{env_file, plan, stack};
@@ -29,6 +31,15 @@ pub async fn prod(ports: &Ports, settings: &Settings) -> Result<(), String> {
         contents.insert(path, content);
     }
     let (rendered, _) = stack::render(input, &contents).map_err(|errors| format!("{errors:?}"))?;
+    // As `docker stack deploy` does: a service runs the very image that its registry has under the name now.
+    let mut images = BTreeMap::new();
+    for (service, wanted) in &rendered.services {
+        let image = plan::image_of(&wanted.spec).unwrap_or_default();
+        if let Some(pinned) = ports.swarm.pin(image).await.map_err(words)? {
+            images.insert(service.clone(), pinned);
+        }
+    }
+    let rendered = plan::with_images(&rendered, &images);
     for action in plan::plan(&rendered, &live, None).actions {
         if let Some(write) = &action.write {
             ports.swarm.apply(write).await.map_err(words)?;

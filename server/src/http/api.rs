@@ -11,8 +11,9 @@ use release_manager::diff::{ChangeType, ServiceChange};
 use release_manager::health::HealthStatus;
 use release_manager::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Number, Value, json};
 
 use super::AppState;
 use super::error::Problem;
@@ -49,8 +50,26 @@ pub(super) struct DiffQuery {
 
 #[derive(Serialize)]
 pub(super) struct Diff {
-    changes: Vec<Map<String, Value>>,
+    changes: Vec<Change>,
     commit_range: CommitRange,
+}
+
+/// A change with both versions named after their environments: `prod_version`, `preprod_version`.
+struct Change {
+    change: ServiceChange,
+    from: EnvironmentName,
+    to: EnvironmentName,
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(4))?;
+        fields.serialize_entry("service", &self.change.service)?;
+        fields.serialize_entry(&format!("{}_version", self.to), &self.change.from)?;
+        fields.serialize_entry(&format!("{}_version", self.from), &self.change.to)?;
+        fields.serialize_entry("change_type", &self.change.change_type)?;
+        fields.end()
+    }
 }
 
 #[derive(Serialize)]
@@ -67,23 +86,14 @@ pub(super) async fn diff(
     let Query(query) = query?;
     let promoted = state.manager.pipeline().environments().iter().find(|known| known.promotes_from.is_some());
     let target = query.environment.or_else(|| promoted.map(|known| known.name.clone()));
-    let target = target.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "not-found", "no environment is promoted to".to_owned())
-    })?;
+    let target = target
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not-found", "no environment is promoted to".to_owned()))?;
     let comparison = state.manager.compare(&target, None).await?;
-    let change = |change: ServiceChange| {
-        let ServiceChange { service, from, to, change_type } = change;
-        let fields = [
-            ("service".to_owned(), json!(service)),
-            (format!("{}_version", comparison.to), json!(from)),
-            (format!("{}_version", comparison.from), json!(to)),
-            ("change_type".to_owned(), json!(change_type)),
-        ];
-        fields.into_iter().collect()
-    };
     let differing = comparison.changes.into_iter().filter(|known| known.change_type != ChangeType::NoChange);
+    let change = |change| Change { change, from: comparison.from.clone(), to: comparison.to.clone() };
+    let changes = differing.map(change).collect();
     let commit_range = CommitRange { from: comparison.from_sha, to: comparison.to_sha };
-    Ok(Json(Diff { changes: differing.map(change).collect(), commit_range }))
+    Ok(Json(Diff { changes, commit_range }))
 }
 
 #[derive(Deserialize)]
@@ -278,9 +288,10 @@ fn duration(deployment: &Deployment) -> Option<Number> {
 
 fn error_message(deployment: &Deployment) -> Option<String> {
     let (_, outcome) = deployment.ended.as_ref()?;
-    let services = outcome.services.iter().filter_map(|(service, known)| {
-        known.verdict.error_message().map(|message| format!("{service}: {message}"))
-    });
+    let services = outcome
+        .services
+        .iter()
+        .filter_map(|(service, known)| known.verdict.error_message().map(|message| format!("{service}: {message}")));
     let all: Vec<String> = outcome.error_message.clone().into_iter().chain(services).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }

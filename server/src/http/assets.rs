@@ -36,7 +36,11 @@ pub(super) async fn built(
     Path((build, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let cache = if *state.options.site_pkg_dir == format!("pkg/{build}") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if *state.options.site_pkg_dir == format!("pkg/{build}") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     found(&format!("pkg/{file}"), &headers, cache)
         .unwrap_or_else(|| (StatusCode::NOT_FOUND, "no such file\n").into_response())
 }
@@ -53,7 +57,8 @@ where
     move |State(_): State<AppState>, request: Request| {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let path = request.uri().path().trim_start_matches('/');
-        let file = (is_read && !path.starts_with("pkg/")).then(|| found(path, request.headers(), "public, max-age=3600"));
+        let file =
+            (is_read && !path.starts_with("pkg/")).then(|| found(path, request.headers(), "public, max-age=3600"));
         if let Some(file) = file.flatten() {
             return Box::pin(std::future::ready(file));
         }

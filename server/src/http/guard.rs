@@ -84,7 +84,8 @@ mod tests {
 
     #[track_caller]
     fn check(method: Method, pairs: &[(&'static str, &'static str)], refused: bool) {
-        let headers = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers =
+            pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         assert_eq!(refusal(Hosts::Loopback, &method, &headers.collect()).is_some(), refused, "{method} {pairs:?}");
     }
 

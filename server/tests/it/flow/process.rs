@@ -35,6 +35,8 @@ pub(super) struct Process {
 impl Process {
     /// Starts on a database, an Engine and a source.
     pub(super) async fn start(database: &Path, docker_host: &str, github: GitHubSettings, stack: &str) -> Self {
+        // Only this client needs a default; a second start finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let stop = CancellationToken::new();
         let store = Arc::new(Store::open(database).await.expect("the database opens"));
         let ports = Ports {
@@ -108,7 +110,8 @@ fn settings(stack: &str) -> Settings {
         stack_files: vec!["docker-swarm-stack.yml".parse().expect("a path")],
         promotes_from: from.map(|from| from.parse().expect("a name")),
     };
-    let environments = vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
+    let environments =
+        vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
     Settings {
         pipeline: Pipeline::new(environments).expect("a pipeline"),
         poll_interval: Duration::from_millis(300),
