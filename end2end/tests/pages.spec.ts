@@ -18,7 +18,7 @@ for (const { path, heading, text } of pages) {
     expect(response?.status()).toBe(200);
     expect(response?.headers()["content-security-policy"]).toContain("script-src 'nonce-");
     await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
-    await expect(page.getByRole("main").getByText(text).first()).toBeVisible();
+    await expect(page.getByRole("main").getByText(text).filter({ visible: true }).first()).toBeVisible();
     await expect(page.getByText("This is a demonstration")).toBeVisible();
     await context.close();
   });

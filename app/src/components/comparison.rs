@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use release_manager::diff::{ChangeType, FieldChange, Finding, ServiceChange};
 use release_manager::names::{EnvironmentName, ServiceName};
-use release_manager::views::PlannedAction;
+use release_manager::views::{Comparison, PlannedAction};
 
 use super::basics::{Badge, VersionText};
 use super::follow;
@@ -12,13 +12,10 @@ use crate::view::{self, Tone};
 
 /// Every service of both sides. With `choose`, each change can be left out.
 #[component]
-pub fn ChangeTable(
-    #[prop(into)] changes: Signal<Vec<ServiceChange>>,
-    from: EnvironmentName,
-    to: EnvironmentName,
-    #[prop(optional)] choose: Option<Choice>,
-) -> impl IntoView {
-    let (from_title, to_title) = (view::title(from.as_str()), view::title(to.as_str()));
+pub fn ChangeTable(comparison: RwSignal<Comparison>, #[prop(optional)] choose: Option<Choice>) -> impl IntoView {
+    let titled = |name: &EnvironmentName| view::title(name.as_str());
+    let (from_title, to_title) = comparison.with_untracked(|sides| (titled(&sides.from), titled(&sides.to)));
+    let changes = move || comparison.with(|comparison| comparison.changes.clone());
     let chosen_head =
         choose.map(|_| view! { <th role="columnheader" class="choose"><span class="sr-only">"Promote"</span></th> });
     view! {
@@ -33,8 +30,8 @@ pub fn ChangeTable(
                 </tr>
             </thead>
             <tbody role="rowgroup">
-                <For each=move || changes.get() key=|change| change.service.clone() let:change>
-                    {change_row(change, changes, choose, [to_title.clone(), from_title.clone()])}
+                <For each=changes key=|change| change.service.clone() let:change>
+                    {change_row(change, comparison, choose, [to_title.clone(), from_title.clone()])}
                 </For>
             </tbody>
         </table>
@@ -52,16 +49,21 @@ pub struct Choice {
 
 fn change_row(
     first: ServiceChange,
-    changes: Signal<Vec<ServiceChange>>,
+    comparison: RwSignal<Comparison>,
     choose: Option<Choice>,
     [to_title, from_title]: [String; 2],
 ) -> impl IntoView {
     let name = first.service.clone();
     let change = follow(first, {
         let name = name.clone();
-        move || changes.with(|changes| changes.iter().find(|change| change.service == name).cloned())
+        move || comparison.with(|sides| sides.changes.iter().find(|change| change.service == name).cloned())
     });
-    let changes_now = Memo::new(move |_| change.with(|change| change.change_type != ChangeType::NoChange));
+    let action = Memo::new({
+        let name = name.clone();
+        move |_| comparison.with(|comparison| comparison.actions.get(&name).cloned())
+    });
+    let same_version = Memo::new(move |_| change.with(|change| change.change_type == ChangeType::NoChange));
+    let changes_now = Memo::new(move |_| !same_version.get() || action.with(Option::is_some));
     let class = move || if changes_now.get() { "changed" } else { "unchanged" };
     view! {
         <tr role="row" class=class>
@@ -77,7 +79,15 @@ fn change_row(
             <td role="cell" data-label=from_title>
                 <VersionText version=Signal::derive(move || change.with(|change| text(change.to.as_ref())))/>
             </td>
-            <td role="cell" data-label="Change">{move || change.with(badges)}</td>
+            <td role="cell" data-label="Change">
+                {move || match action.get().filter(|_| same_version.get()) {
+                    Some(action) => view! {
+                        <Badge tone=Tone::Fresh text="Settings"/>
+                        <span class="bump">{action.reason}</span>
+                    }.into_any(),
+                    None => change.with(badges).into_any(),
+                }}
+            </td>
         </tr>
     }
 }
@@ -187,7 +197,7 @@ fn Fields(fields: Vec<FieldChange>) -> impl IntoView {
     let rows = fields.into_iter().map(|field| {
         view! {
             <div class="field-change">
-                <dt class="wrap">{field.field}</dt>
+                <dt class="wrap" title=field.field.clone()>{view::field(&field.field).to_owned()}</dt>
                 <dd class="old"><span class="sr-only">"from "</span>{value(field.from)}</dd>
                 <dd class="new"><span class="sr-only">"to "</span>{value(field.to)}</dd>
             </div>

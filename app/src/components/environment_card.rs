@@ -61,6 +61,7 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
     let revision = Memo::new(move |_| {
         environment.with(|environment| environment.release.as_ref().map(|release| release.revision.clone()))
     });
+    let adopted = Memo::new(move |_| revision.with(|revision| matches!(revision, Some(None))));
     let deployed = Memo::new(move |_| {
         environment.with(|environment| environment.deployed_at.zip(environment.deployed_by.clone()))
     });
@@ -74,12 +75,18 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
             {move || match revision.get() {
                 Some(Some(revision)) => view! { <Commit revision/> }.into_any(),
                 Some(None) => view! {
-                    <p class="muted">"Adopted: this stack was running before Release Manager first saw it."</p>
+                    <div class="commit">
+                        <p class="commit-subject">"Adopted as it was running"</p>
+                        <p class="commit-meta">"Not deployed by Release Manager yet"</p>
+                    </div>
                 }.into_any(),
                 None => view! { <p class="muted">"Nothing has been deployed yet."</p> }.into_any(),
             }}
             {move || deployed.get().map(|(at, by)| view! {
-                <p class="muted">"Deployed " <Age at/> " by " {view::actor(&by)}</p>
+                <p class="muted">
+                    {move || if adopted.get() { "First seen " } else { "Deployed " }} <Age at/>
+                    {move || (!adopted.get()).then(|| format!(" by {}", view::actor(&by)))}
+                </p>
             })}
             {move || is_running.get().then(|| progress.get_untracked()).flatten().map(|first| {
                 let progress = follow(first, move || progress.get());

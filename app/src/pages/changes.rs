@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use release_manager::diff::{ChangeType, ServiceChange};
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::Comparison;
 
 use crate::components::{
-    Banner, ChangeTable, Choice, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, Versions,
+    Banner, ChangeTable, Choice, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, VersionText,
+    Versions,
 };
 use crate::error::{RpcError, RpcErrorKind};
 use crate::live::use_live;
@@ -38,11 +40,10 @@ enum Selection {
 }
 
 impl Selection {
-    /// What a form without WASM has put into the URL.
-    fn of_query(services: Option<Vec<String>>) -> Self {
-        let services: Option<BTreeSet<_>> =
-            services.map(|names| names.iter().filter_map(|name| name.parse().ok()).collect());
-        services.filter(|services| !services.is_empty()).map_or(Self::All, Self::Only)
+    /// What a form without WASM has put into the URL. Once it was sent, nothing chosen is nothing and not everything.
+    fn of_query(services: Option<Vec<String>>, sent: bool) -> Self {
+        let services: BTreeSet<_> = services.iter().flatten().filter_map(|name| name.parse().ok()).collect();
+        if services.is_empty() && !sent { Self::All } else { Self::Only(services) }
     }
 
     fn among(&self, changed: &BTreeSet<ServiceName>) -> BTreeSet<ServiceName> {
@@ -85,8 +86,11 @@ fn Changes(target: EnvironmentName) -> impl IntoView {
 fn Choosing(everything: RwSignal<Comparison>, again: RwSignal<u32>) -> impl IntoView {
     let live = use_live();
     let query = use_query_map();
-    let selection = RwSignal::new(Selection::of_query(query.with_untracked(|query| query.get_all("services"))));
-    let changed = Memo::new(move |_| everything.with(|comparison| view::changed(&comparison.changes)));
+    let selection =
+        RwSignal::new(query.with_untracked(|query| {
+            Selection::of_query(query.get_all("services"), query.get_str("confirm").is_some())
+        }));
+    let changed = Memo::new(move |_| everything.with(view::changed));
     let chosen = Memo::new(move |_| changed.with(|changed| selection.with(|selection| selection.among(changed))));
     let subset = Memo::new(move |_| chosen.with(|chosen| changed.with(|changed| chosen != changed)));
     let target = everything.with_untracked(|comparison| comparison.to.clone());
@@ -133,7 +137,7 @@ fn Revisions(everything: RwSignal<Comparison>) -> impl IntoView {
             ));
             let sha = |sha| match sha {
                 Some(sha) => view! { <Sha sha/> }.into_any(),
-                None => view! { <span class="muted">"adopted"</span> }.into_any(),
+                None => view! { "an adopted stack" }.into_any(),
             };
             view! {
                 <p class="revisions">
@@ -157,7 +161,6 @@ fn Selecting(
 ) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
     let (from, to) = everything.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
-    let changes = Signal::derive(move || everything.with(|comparison| comparison.changes.clone()));
     let choice = Choice {
         chosen: Callback::new(move |service: ServiceName| chosen.with(|chosen| chosen.contains(&service))),
         choose: Callback::new(move |(service, wanted)| {
@@ -186,7 +189,7 @@ fn Selecting(
             <Empty symbol=Symbol::Check title="Nothing to deploy" text=same.clone()/>
         })}
         <form class="card" method="get" on:submit=open>
-            <ChangeTable changes from=from.clone() to=to.clone() choose=choice/>
+            <ChangeTable comparison=everything choose=choice/>
             <footer class="card-foot sticky">
                 <p class="muted" role="status">{summary}</p>
                 <button
@@ -259,10 +262,7 @@ fn Confirm(
                 >
                     <li>
                         <strong class="name">{change.service.to_string()}</strong>
-                        <Versions
-                            from=change.from.as_ref().map(ToString::to_string)
-                            to=change.to.as_ref().map(ToString::to_string)
-                        />
+                        {confirmed(change)}
                     </li>
                 </For>
             </ul>
@@ -285,6 +285,17 @@ fn Confirm(
                 </ActionForm>
             </div>
         </dialog>
+    }
+}
+
+/// What a service gets: another version, or the same one with other settings.
+fn confirmed(change: ServiceChange) -> impl IntoView {
+    let (from, to) = (change.from.map(|version| version.to_string()), change.to.map(|version| version.to_string()));
+    if change.change_type == ChangeType::NoChange {
+        view! { <span class="versions"><span class="muted">"settings of"</span><VersionText version=to/></span> }
+            .into_any()
+    } else {
+        view! { <Versions from to/> }.into_any()
     }
 }
 
@@ -377,8 +388,13 @@ mod tests {
 
     #[test]
     fn a_query_without_services_chooses_all() {
-        assert_eq!(Selection::of_query(None), Selection::All);
-        assert_eq!(Selection::of_query(Some(vec![])), Selection::All);
-        assert_eq!(Selection::of_query(Some(vec!["a".into(), "<b>".into()])), Selection::Only(set("a")));
+        assert_eq!(Selection::of_query(None, false), Selection::All);
+        assert_eq!(Selection::of_query(Some(vec![]), false), Selection::All);
+        assert_eq!(Selection::of_query(Some(vec!["a".into(), "<b>".into()]), false), Selection::Only(set("a")));
+    }
+
+    #[test]
+    fn a_form_without_services_chooses_none() {
+        assert_eq!(Selection::of_query(None, true), Selection::Only(set("")));
     }
 }

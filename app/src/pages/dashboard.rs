@@ -91,19 +91,15 @@ fn Promotion(target: EnvironmentName) -> impl IntoView {
 #[component]
 fn Waiting(comparison: RwSignal<Comparison>) -> impl IntoView {
     let (from, to) = comparison.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
-    let number = Memo::new(move |_| comparison.with(|comparison| view::changed(&comparison.changes).len()));
+    let number = Memo::new(move |_| comparison.with(|comparison| view::changed(comparison).len()));
     let href = format!("/changes/{to}");
-    let caption = {
-        let (from, to) = (from.clone(), to.clone());
-        move || match number.get() {
-            0 => format!("{to} runs what {from} runs."),
-            number => format!("{} in {from} that {to} does not have.", view::count(number, "change", "changes")),
-        }
-    };
-    let changes = Signal::derive(move || comparison.with(|comparison| comparison.changes.clone()));
     let to_name = to.to_string();
+    let caption = move || match number.get() {
+        0 => format!("{to} runs what {from} runs."),
+        number => format!("{} in {from} that {to} does not have.", view::count(number, "change", "changes")),
+    };
     view! {
-        <ChangeTable changes from to/>
+        <ChangeTable comparison/>
         <Findings
             tone=Tone::Bad
             title="This cannot be deployed"

@@ -144,7 +144,7 @@ fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo
                 <Field label="Uptime">{move || uptime.get().unwrap_or_else(|| "not running".to_owned())}</Field>
                 <Field label="Running since">
                     {move || match since.get() {
-                        Some(at) => view! { <Age at/> }.into_any(),
+                        Some(at) => view::absolute(at).into_any(),
                         None => view! { "—" }.into_any(),
                     }}
                 </Field>

@@ -15,11 +15,11 @@ pub use words::{
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use release_manager::diff::{ChangeType, ServiceChange};
+use release_manager::diff::ChangeType;
 use release_manager::health::{EnvironmentHealth, ServiceHealth};
 use release_manager::names::ServiceName;
 use release_manager::release::ServiceVersion;
-use release_manager::views::EnvironmentView;
+use release_manager::views::{Comparison, EnvironmentView};
 
 /// The feeling of a word: its colour, in CSS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +98,18 @@ pub fn services(
     rows
 }
 
-/// The services that a promotion would change.
-pub fn changed(changes: &[ServiceChange]) -> BTreeSet<ServiceName> {
-    let differing = changes.iter().filter(|change| change.change_type != ChangeType::NoChange);
-    differing.map(|change| change.service.clone()).collect()
+/// The services that a promotion would change: their version, or only how they run.
+pub fn changed(comparison: &Comparison) -> BTreeSet<ServiceName> {
+    let differs = |change: &&release_manager::diff::ServiceChange| {
+        change.change_type != ChangeType::NoChange || comparison.actions.contains_key(&change.service)
+    };
+    comparison.changes.iter().filter(differs).map(|change| change.service.clone()).collect()
+}
+
+/// A field of a spec as people call it: without the parts that say where the Engine keeps it.
+pub fn field(path: &str) -> &str {
+    let path = path.strip_prefix("TaskTemplate.").unwrap_or(path);
+    path.strip_prefix("ContainerSpec.").unwrap_or(path)
 }
 
 /// `1 service`, `3 services`.
@@ -117,6 +125,9 @@ pub fn title(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use release_manager::diff::ServiceChange;
+    use release_manager::views::PlannedAction;
+
     use super::*;
 
     #[test]
@@ -125,5 +136,44 @@ mod tests {
         assert_eq!(count(1, "service", "services"), "1 service");
         assert_eq!(title("preprod"), "Preprod");
         assert_eq!(title(""), "");
+    }
+
+    #[test]
+    fn a_field_is_named_without_where_the_engine_keeps_it() {
+        for (path, expected) in [
+            ("TaskTemplate.ContainerSpec.Image", "Image"),
+            ("TaskTemplate.Placement.Constraints", "Placement.Constraints"),
+            ("EndpointSpec.Ports", "EndpointSpec.Ports"),
+        ] {
+            assert_eq!(field(path), expected);
+        }
+    }
+
+    #[test]
+    fn what_only_runs_otherwise_is_a_change_too() {
+        let change = |service: &str, change_type| ServiceChange {
+            service: service.parse().unwrap(),
+            from: Some("1".parse().unwrap()),
+            to: Some("1".parse().unwrap()),
+            change_type,
+        };
+        let action = PlannedAction { verb: "update".to_owned(), reason: String::new(), fields: Vec::new() };
+        let comparison = Comparison {
+            from: "preprod".parse().unwrap(),
+            to: "prod".parse().unwrap(),
+            changes: vec![
+                change("bumped", ChangeType::VersionBump),
+                change("same", ChangeType::NoChange),
+                change("settings", ChangeType::NoChange),
+            ],
+            from_sha: None,
+            to_sha: None,
+            actions: [("settings".parse().unwrap(), action)].into(),
+            blockers: Vec::new(),
+            warnings: Vec::new(),
+            plan_hash: None,
+        };
+        let changed: Vec<String> = changed(&comparison).iter().map(ToString::to_string).collect();
+        assert_eq!(changed, ["bumped", "settings"]);
     }
 }
