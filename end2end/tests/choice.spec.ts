@@ -1,3 +1,4 @@
+import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "./test.js";
 import { change, confirm, line, open, service, succeeded } from "./views.js";
 
@@ -27,6 +28,38 @@ test("only the chosen services are promoted", async ({ page, demo }) => {
   await expect(service(page, "Preprod", "grafana").getByText("NEWER")).toBeVisible();
   await expect(change(page, "redis")).toContainText("No change");
 });
+
+test("a release is promoted with the keyboard alone", async ({ page, demo }) => {
+  await open(page, demo.url);
+  await reach(page, page.getByRole("link", { name: "Deploy to prod…" }));
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "Changes to prod", level: 1 })).toBeVisible();
+  const grafana = page.getByRole("checkbox", { name: "Promote grafana" });
+  await reach(page, grafana);
+  await page.keyboard.press("Space");
+  await expect(grafana).not.toBeChecked();
+  const deploy = page.getByRole("button", { name: "Deploy to prod…" });
+  await expect(deploy).toBeEnabled();
+  await reach(page, deploy);
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByText("grafana")).toHaveCount(0);
+  // The dialog has taken the focus, and keeps it.
+  await expect(dialog.getByRole("button", { name: "Cancel" })).toBeFocused();
+  await reach(page, dialog.getByRole("button", { name: "Confirm deploy" }), 1);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/deployments\/\d+$/);
+  await succeeded(page);
+});
+
+/// Moves the focus with the Tab key until it is there.
+async function reach(page: Page, wanted: Locator, most = 60): Promise<void> {
+  for (let presses = 0; presses < most; presses += 1) {
+    await page.keyboard.press("Tab");
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`the Tab key does not lead to ${wanted}`);
+}
 
 test("nothing is deployed before the dialog is confirmed", async ({ page, demo }) => {
   const before = await demo.versions("prod");

@@ -1,6 +1,15 @@
 import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
 import { expect, test } from "./test.js";
 import { open } from "./views.js";
+
+async function fits(page: Page): Promise<void> {
+  const beyond = await page.evaluate(() => {
+    const root = document.documentElement;
+    return root.scrollWidth - root.clientWidth;
+  });
+  expect(beyond, "pixels beyond the right edge").toBeLessThanOrEqual(0);
+}
 
 const pages = [
   { path: "/", heading: "Dashboard", text: "jellyfin" },
@@ -31,11 +40,19 @@ for (const { path, heading, text } of pages) {
       await expect(page).toHaveTitle(/Release Manager/);
       const { violations } = await new AxeBuilder({ page }).analyze();
       expect(violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overflow, "pixels beyond the right edge").toBeLessThanOrEqual(0);
+      await fits(page);
     });
   }
 }
+
+test("every page fits a screen of 320 pixels", async ({ page, shared }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  for (const { path, heading } of pages) {
+    await open(page, shared.url + path);
+    await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
+    await fits(page);
+  }
+});
 
 test("a page that is not there says so", async ({ page, shared, complaints }) => {
   const response = await page.goto(`${shared.url}/nowhere`);

@@ -70,6 +70,12 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
         running.filter(|progress| progress.status == Status::InProgress)
     });
     let is_running = Memo::new(move |_| progress.with(Option::is_some));
+    let failed = Memo::new(move |_| {
+        let last = live.environment(&environment.with(|environment| environment.name.clone()), |environment| {
+            environment.deployment.as_ref().map(|progress| (progress.id, progress.status))
+        });
+        last.flatten().filter(|(_, status)| !matches!(status, Status::InProgress | Status::Success))
+    });
     view! {
         <div class="card-release">
             {move || match revision.get() {
@@ -87,6 +93,15 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
                     {move || if adopted.get() { "First seen " } else { "Deployed " }} <Age at/>
                     {move || (!adopted.get()).then(|| format!(" by {}", view::actor(&by)))}
                 </p>
+            })}
+            {move || failed.get().map(|(id, status)| {
+                let said = view::status(status);
+                view! {
+                    <p class="last-attempt">
+                        <a href=format!("/deployments/{id}")>{format!("Deployment {id}")}</a>
+                        <Badge tone=said.tone text=said.word/>
+                    </p>
+                }
             })}
             {move || is_running.get().then(|| progress.get_untracked()).flatten().map(|first| {
                 let progress = follow(first, move || progress.get());
