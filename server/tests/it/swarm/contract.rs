@@ -11,9 +11,16 @@ use tokio::time::timeout;
 use super::specs::{config, create, network, references, running, secret, service, update, with};
 use super::world::{LIMIT, World, docker_host};
 
-/// Runs every function of the suite as a test of its own against the real Engine.
+/// Runs every function of the suite as a test of its own against each Engine.
 macro_rules! contract {
     ($($test:ident)*) => {
+        mod simulated {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::World::simulated(stringify!($test), super::$test).await;
+            })*
+        }
+
         mod docker {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {

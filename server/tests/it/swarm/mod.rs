@@ -1,4 +1,4 @@
-//! The adapter of the Swarm: the contract with a real Engine, and what only a made-up Engine says.
+//! The adapter of the Swarm: one contract for a real Engine and the simulated one, and what only a made-up Engine says.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 

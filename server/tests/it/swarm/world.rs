@@ -1,4 +1,4 @@
-//! A Swarm for one test: the real one that `TEST_DOCKER_HOST` names.
+//! A Swarm for one test: simulated, or the real one that `TEST_DOCKER_HOST` names.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -9,7 +9,9 @@ use release_manager::engine::{LiveObject, LiveService, NAMESPACE_LABEL, Observat
 use release_manager::names::StackName;
 use release_manager::ports::{Swarm, SwarmError};
 use server::swarm::DockerSwarm;
+use simulator::{Options, Simulator};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// How long a condition may take to come about. A real Engine on a busy machine is slow.
 pub(super) const LIMIT: Duration = Duration::from_mins(1);
@@ -52,6 +54,18 @@ impl World {
     /// A second stack in the same Swarm. Whoever asks for it cleans it.
     pub(super) fn neighbour(world: &Self) -> Self {
         Self::new(world.host.clone(), &format!("the neighbour of {}", world.stack))
+    }
+
+    /// Runs a test against a simulated Engine of its own.
+    pub(super) async fn simulated(test: &str, body: impl AsyncFnOnce(&Self)) {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("docker.sock");
+        let shutdown = CancellationToken::new();
+        let engine = Simulator::new(Options::default()).listen(&socket).await.unwrap();
+        let engine = tokio::spawn(engine.run(shutdown.clone()));
+        Self::new(format!("unix://{}", socket.display()), test).run(body).await;
+        shutdown.cancel();
+        engine.await.unwrap().unwrap();
     }
 
     async fn run(self, body: impl AsyncFnOnce(&Self)) {
