@@ -30,5 +30,5 @@ pub mod ports;
 pub mod rollout;
 #[cfg(feature = "engine")]
 pub mod stack;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;

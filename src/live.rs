@@ -152,14 +152,14 @@ impl Progress {
         }
     }
 
-    /// Marks the end. Where it did not succeed, the step under way is the one that failed.
+    /// Marks the end, which is recorded by now. Where it did not succeed, the step under way is the one that failed.
     pub fn close(&mut self, outcome: &crate::deployment::Outcome) {
         self.status = outcome.status;
         self.error.clone_from(&outcome.error_message);
-        for (_, state) in &mut self.steps {
-            match (outcome.status, *state) {
-                (Status::Success, _) => *state = StepState::Completed,
-                (_, StepState::InProgress) => *state = StepState::Failed,
+        for (step, state) in &mut self.steps {
+            match (outcome.status, *step, *state) {
+                (Status::Success, ..) | (_, Step::Record, _) => *state = StepState::Completed,
+                (_, _, StepState::InProgress) => *state = StepState::Failed,
                 _ => (),
             }
         }

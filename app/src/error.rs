@@ -77,11 +77,15 @@ impl From<release_manager::manager::ManagerError> for RpcError {
 
         let kind = match &error {
             Error::UnknownEnvironment(_) | Error::UnknownDeployment(_) => Kind::NotFound,
-            Error::UnknownService(_) | Error::NoOrigin(_) | Error::Invalid(_) => Kind::Invalid,
+            Error::UnknownService(_)
+            | Error::NoOrigin(_)
+            | Error::Invalid(_)
+            | Error::NotAutomatic(_)
+            | Error::TriedBefore(_)
+            | Error::MassRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
             Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) => Kind::UpToDate,
-            Error::NotAutomatic(_) | Error::TriedBefore(_) | Error::MassRemoval(_) => Kind::Invalid,
             Error::Blocked(_) => Kind::Blocked,
             Error::Source(_) | Error::Swarm(_) | Error::Stopping | Error::Preparing(_) => Kind::Unavailable,
             Error::Ledger(failure @ LedgerError::Failed { source, .. }) => {

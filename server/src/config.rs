@@ -90,7 +90,7 @@ impl Config {
 }
 
 /// The default pipeline over a repository: `preprod` follows it, `prod` is promoted to.
-pub fn default_pipeline(stack_files: Vec<RepoPath>, stack_prefix: &str) -> Result<Pipeline, String> {
+pub fn default_pipeline(stack_files: &[RepoPath], stack_prefix: &str) -> Result<Pipeline, String> {
     let environment = |name: &str, mode, from: Option<&str>| -> Result<Environment, String> {
         let stack = format!("{stack_prefix}-{name}");
         let text = |error: release_manager::names::InvalidName| error.to_string();
@@ -99,7 +99,7 @@ pub fn default_pipeline(stack_files: Vec<RepoPath>, stack_prefix: &str) -> Resul
             mode,
             stack: StackName::from_str(&stack).map_err(text)?,
             env_file: RepoPath::from_str(&format!("env/.env.{name}")).map_err(text)?,
-            stack_files: stack_files.clone(),
+            stack_files: stack_files.to_vec(),
             promotes_from: from.map(EnvironmentName::from_str).transpose().map_err(text)?,
         })
     };
@@ -113,7 +113,7 @@ fn pipeline(settings: &dyn Settings) -> Result<Pipeline, WrongSetting> {
     let files = files.split(',').map(|path| path.trim().parse::<RepoPath>()).collect::<Result<Vec<_>, _>>();
     let files = files.map_err(|error| wrong("STACK_FILE", &error))?;
     let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
-    default_pipeline(files, &prefix).map_err(|error| wrong("STACK_NAME", &error))
+    default_pipeline(&files, &prefix).map_err(|error| wrong("STACK_NAME", &error))
 }
 
 /// The last part of the repository's name: `homelab` of `user/homelab` or `git@host:infra/homelab.git`.

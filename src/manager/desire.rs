@@ -34,7 +34,7 @@ impl Desired {
 /// Hex SHA-256 over the rendered stack.
 pub(crate) fn content_hash(stack: &Stack) -> String {
     let bytes = serde_json::to_vec(stack).unwrap_or_default();
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(&bytes))
 }
 
 impl Inner {

@@ -108,8 +108,7 @@ impl Inner {
             }
         };
         let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
-            Ok(_) => (true, None),
-            Err(ManagerError::UpToDate) => (true, None),
+            Ok(_) | Err(ManagerError::UpToDate) => (true, None),
             Err(error) => (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short()))),
         };
         if let Some(problem) = &problem {

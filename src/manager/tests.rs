@@ -71,7 +71,7 @@ impl World {
     async fn until(&self, what: &str, reached: impl Fn(&Live) -> bool) {
         let mut live = self.manager.live();
         let waiting = live.wait_for(|live| reached(live));
-        let reached = tokio::time::timeout(Duration::from_secs(3_600), waiting).await.is_ok();
+        let reached = tokio::time::timeout(Duration::from_hours(1), waiting).await.is_ok();
         assert!(reached, "never came: {what}; {:#?}", self.manager.live().borrow());
     }
 
@@ -117,9 +117,9 @@ async fn manager(source: &Arc<FakeSource>, swarm: &Arc<FakeSwarm>, ledger: &Arc<
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
     let settings = Settings {
         pipeline: Pipeline::new(environments).unwrap(),
-        poll_interval: Duration::from_secs(60),
+        poll_interval: Duration::from_mins(1),
         health_interval: Duration::from_secs(5),
-        deployment_timeout: Duration::from_secs(300),
+        deployment_timeout: Duration::from_mins(5),
         stability: Duration::from_secs(20),
         bind_base: None,
         demo: None,
@@ -174,9 +174,9 @@ async fn a_failed_revision_is_tried_once_and_again_only_by_a_person() {
     world.push("2", "1");
     world.until_ended("preprod", Status::Failed).await;
     let writes = world.service_writes();
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     world.restart().await;
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(world.service_writes(), writes, "a machine tries it once, also after a restart");
     let current = world.ledger.current(&name("preprod")).await.unwrap().unwrap();
     let web = &current.release.services[&"web".parse::<ServiceName>().unwrap()];

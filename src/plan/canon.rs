@@ -240,7 +240,7 @@ pub(crate) fn familiar(image: &str) -> (String, Option<String>) {
 
 /// Names a canonical spec: 16 hex digits.
 pub(crate) fn fingerprint(canonical: &Value) -> String {
-    hex_digest(&text(canonical))[..16].to_owned()
+    hex_digest(text(canonical))[..16].to_owned()
 }
 
 /// The hex SHA-256 of a text.

@@ -84,7 +84,7 @@ pub(crate) async fn run(
 ) -> Result<Option<Outcome>, ManagerError> {
     let id = open.id;
     let mut rollout = Rollout::new(inner, permit, open, cancel)?;
-    let outcome = match rollout.to_the_end().await {
+    let outcome = match rollout.finish().await {
         Ok(()) => Outcome::of_services(rollout.over),
         Err(Interrupted::Refused(message)) => match rollout.give_up(&message).await {
             Ok(()) => Outcome { status: Status::Failed, error_message: Some(message), services: rollout.over },
@@ -129,7 +129,7 @@ impl<'a> Rollout<'a> {
         Ok(Self { inner, permit, id, stack, actions, journal, began, watches: BTreeMap::new(), over, cancel })
     }
 
-    async fn to_the_end(&mut self) -> Result<(), Interrupted> {
+    async fn finish(&mut self) -> Result<(), Interrupted> {
         self.step(Step::Apply, StepState::InProgress);
         self.objects().await?;
         for level in self.levels() {
@@ -147,7 +147,10 @@ impl<'a> Rollout<'a> {
             self.watch_until(Self::is_over).await?;
         }
         self.leave_the_rest().await?;
-        self.step(Step::Record, StepState::InProgress);
+        // Where a service has not succeeded, verifying is the step that failed.
+        if !self.is_halted() {
+            self.step(Step::Record, StepState::InProgress);
+        }
         Ok(())
     }
 

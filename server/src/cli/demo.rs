@@ -99,10 +99,10 @@ async fn engine(engine: Engine, dir: &Path, stop: &CancellationToken) -> Result<
 fn settings(engine: Engine, repository: &Path, words: &str) -> Result<Settings, Failure> {
     let files = vec!["docker-swarm-stack.yml".parse().map_err(Failure::new)?];
     Ok(Settings {
-        pipeline: default_pipeline(files, "homelab").map_err(Failure::new)?,
+        pipeline: default_pipeline(&files, "homelab").map_err(Failure::new)?,
         poll_interval: Duration::from_secs(2),
         health_interval: Duration::from_secs(5),
-        deployment_timeout: Duration::from_secs(300),
+        deployment_timeout: Duration::from_mins(5),
         // A simulated node never dies unnoticed, so a short proof is as good as a long one.
         stability: Duration::from_secs(if engine == Engine::Simulated { 3 } else { 20 }),
         bind_base: None,

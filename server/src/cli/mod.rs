@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::telemetry::{self, LogFormat};
 
-/// GitOps deployment, promotion and rollback for Docker Swarm.
+/// `GitOps` deployment, promotion and rollback for Docker Swarm.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub struct Cli {
@@ -47,16 +47,19 @@ pub struct Failure {
 
 impl Failure {
     /// Something at run time.
+    #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn new(message: impl ToString) -> Self {
         Self { code: 1, message: message.to_string() }
     }
 
     /// A wrong setting (`EX_CONFIG` of sysexits.h).
+    #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn setting(message: impl ToString) -> Self {
         Self { code: 78, message: message.to_string() }
     }
 
     /// Something that is in use elsewhere (`EX_TEMPFAIL` of sysexits.h).
+    #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn temporary(message: impl ToString) -> Self {
         Self { code: 75, message: message.to_string() }
     }

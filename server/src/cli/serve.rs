@@ -92,7 +92,7 @@ pub(super) async fn serve(
         warn!("Work did not stop in time: the next process takes it up");
     }
     match tokio::time::timeout(Duration::from_secs(2), server).await {
-        Ok(Ok(served)) => served.map_err(Failure::new),
+        Ok(Ok(ended)) => ended.map_err(Failure::new),
         Ok(Err(panicked)) => Err(Failure::new(panicked)),
         Err(_) => Ok(()),
     }

@@ -56,7 +56,7 @@ pub(super) struct Diff {
 
 /// A change with both versions named after their environments: `prod_version`, `preprod_version`.
 struct Change {
-    change: ServiceChange,
+    of: ServiceChange,
     from: EnvironmentName,
     to: EnvironmentName,
 }
@@ -64,10 +64,10 @@ struct Change {
 impl Serialize for Change {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(Some(4))?;
-        fields.serialize_entry("service", &self.change.service)?;
-        fields.serialize_entry(&format!("{}_version", self.to), &self.change.from)?;
-        fields.serialize_entry(&format!("{}_version", self.from), &self.change.to)?;
-        fields.serialize_entry("change_type", &self.change.change_type)?;
+        fields.serialize_entry("service", &self.of.service)?;
+        fields.serialize_entry(&format!("{}_version", self.to), &self.of.from)?;
+        fields.serialize_entry(&format!("{}_version", self.from), &self.of.to)?;
+        fields.serialize_entry("change_type", &self.of.change_type)?;
         fields.end()
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn diff(
         .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not-found", "no environment is promoted to".to_owned()))?;
     let comparison = state.manager.compare(&target, None).await?;
     let differing = comparison.changes.into_iter().filter(|known| known.change_type != ChangeType::NoChange);
-    let change = |change| Change { change, from: comparison.from.clone(), to: comparison.to.clone() };
+    let change = |of| Change { of, from: comparison.from.clone(), to: comparison.to.clone() };
     let changes = differing.map(change).collect();
     let commit_range = CommitRange { from: comparison.from_sha, to: comparison.to_sha };
     Ok(Json(Diff { changes, commit_range }))

@@ -26,7 +26,9 @@ pub(super) fn build_id() -> String {
     for file in names.iter().filter_map(|name| Site::get(name)) {
         hash.update(file.metadata.sha256_hash());
     }
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let mut id = format!("{:x}", hash.finalize());
+    id.truncate(12);
+    id
 }
 
 /// `GET /pkg/{build}/{file}`: kept for ever under its build's name; any other build's name is answered too, so that a
