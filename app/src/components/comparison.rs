@@ -12,7 +12,10 @@ use crate::view::{self, Tone};
 
 /// Every service of both sides. With `choose`, each change can be left out.
 #[component]
-pub fn ChangeTable(comparison: RwSignal<Comparison>, #[prop(optional)] choose: Option<Choice>) -> impl IntoView {
+pub fn ChangeTable(
+    #[prop(into)] comparison: Signal<Comparison>,
+    #[prop(optional)] choose: Option<Choice>,
+) -> impl IntoView {
     let titled = |name: &EnvironmentName| view::title(name.as_str());
     let (from_title, to_title) = comparison.with_untracked(|sides| (titled(&sides.from), titled(&sides.to)));
     let changes = move || comparison.with(|comparison| comparison.changes.clone());
@@ -49,7 +52,7 @@ pub struct Choice {
 
 fn change_row(
     first: ServiceChange,
-    comparison: RwSignal<Comparison>,
+    comparison: Signal<Comparison>,
     choose: Option<Choice>,
     [to_title, from_title]: [String; 2],
 ) -> impl IntoView {

@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 use release_manager::names::EnvironmentName;
-use release_manager::views::{Comparison, EnvironmentView, Overview};
+use release_manager::views::{Comparison, Overview};
 
 use crate::app_data::use_overview;
 use crate::components::{ChangeTable, Empty, EnvironmentCard, Findings, Icon, Loaded, PageHead, Symbol, follow};
+use crate::error::RpcError;
 use crate::live::use_live;
 use crate::rpc;
 use crate::view::{self, Tone};
@@ -14,11 +15,16 @@ use crate::view::{self, Tone};
 #[component]
 pub fn DashboardPage() -> impl IntoView {
     let overview = use_overview();
+    let live = use_live();
+    // Made out here: what is made inside of a boundary is fetched anew each time the server goes over that.
+    let comparisons = Resource::new(move || live.epoch(), |_| comparisons());
     view! {
         <PageHead title="Dashboard" lead="What runs where, and what waits to go further."/>
         <Loaded resource=overview let:overview>
             <Pipeline overview/>
-            <Promotions overview/>
+        </Loaded>
+        <Loaded resource=comparisons let:comparisons>
+            <Promotions comparisons/>
         </Loaded>
     }
 }
@@ -53,27 +59,35 @@ fn Pipeline(overview: RwSignal<Overview>) -> impl IntoView {
 }
 
 /// What waits before each environment that takes releases from another.
+async fn comparisons() -> Result<Vec<Comparison>, RpcError> {
+    let mut comparisons = Vec::new();
+    for environment in rpc::overview().await?.environments {
+        if environment.promotes_from.is_some() {
+            comparisons.push(rpc::compare(environment.name, true, Vec::new()).await?);
+        }
+    }
+    Ok(comparisons)
+}
+
 #[component]
-fn Promotions(overview: RwSignal<Overview>) -> impl IntoView {
-    let targets = Memo::new(move |_| {
-        let promotes = |environment: &&EnvironmentView| environment.promotes_from.is_some();
-        overview.with(|overview| {
-            let targets = overview.environments.iter().filter(promotes);
-            targets.map(|environment| environment.name.clone()).collect::<Vec<_>>()
-        })
-    });
+fn Promotions(comparisons: RwSignal<Vec<Comparison>>) -> impl IntoView {
+    let find = move |target: &EnvironmentName| {
+        comparisons.with(|comparisons| comparisons.iter().find(|found| found.to == *target).cloned())
+    };
     view! {
-        <For each=move || targets.get() key=Clone::clone let:target>
-            <Promotion target/>
+        <For each=move || comparisons.get() key=|comparison| comparison.to.clone() let:comparison>
+            {
+                let target = comparison.to.clone();
+                let comparison = follow(comparison, move || find(&target));
+                view! { <Promotion comparison/> }
+            }
         </For>
     }
 }
 
 #[component]
-fn Promotion(target: EnvironmentName) -> impl IntoView {
-    let live = use_live();
-    let asked = target.clone();
-    let comparison = Resource::new(move || live.epoch(), move |_| rpc::compare(asked.clone(), true, Vec::new()));
+fn Promotion(comparison: Memo<Comparison>) -> impl IntoView {
+    let target = comparison.with_untracked(|comparison| comparison.to.clone());
     let heading = format!("changes-{target}");
     let labelled_by = heading.clone();
     view! {
@@ -81,15 +95,13 @@ fn Promotion(target: EnvironmentName) -> impl IntoView {
             <header class="card-head">
                 <h2 id=heading>{format!("Changes to deploy to {target}")}</h2>
             </header>
-            <Loaded resource=comparison let:comparison>
-                <Waiting comparison/>
-            </Loaded>
+            <Waiting comparison/>
         </section>
     }
 }
 
 #[component]
-fn Waiting(comparison: RwSignal<Comparison>) -> impl IntoView {
+fn Waiting(comparison: Memo<Comparison>) -> impl IntoView {
     let (from, to) = comparison.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
     let number = Memo::new(move |_| comparison.with(|comparison| view::changed(comparison).len()));
     let href = format!("/changes/{to}");
