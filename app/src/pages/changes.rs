@@ -129,21 +129,23 @@ fn Choosing(everything: RwSignal<Comparison>, again: RwSignal<u32>) -> impl Into
 fn Revisions(everything: RwSignal<Comparison>) -> impl IntoView {
     view! {
         {move || {
-            let (from, to, from_sha, to_sha) = everything.with(|comparison| (
+            let (from, to, from_sha, to_sha, known) = everything.with(|comparison| (
                 comparison.from.to_string(),
                 comparison.to.to_string(),
                 comparison.from_sha.clone(),
                 comparison.to_sha.clone(),
+                comparison.changes.iter().any(|change| change.from.is_some()),
             ));
-            let sha = |sha| match sha {
+            let sha = |sha, otherwise: &'static str| match sha {
                 Some(sha) => view! { <Sha sha/> }.into_any(),
-                None => view! { "an adopted stack" }.into_any(),
+                None => view! { {otherwise} }.into_any(),
             };
+            let running = if known { "an adopted stack" } else { "nothing yet" };
             view! {
                 <p class="revisions">
-                    <span>{to}" runs "{sha(from_sha)}</span>
+                    <span>{to}" runs "{sha(from_sha, running)}</span>
                     <Icon symbol=Symbol::ArrowRight/>
-                    <span>{from}" has proved "{sha(to_sha)}</span>
+                    <span>{from}" has proved "{sha(to_sha, "nothing yet")}</span>
                 </p>
             }
         }}
@@ -178,6 +180,7 @@ fn Selecting(
         let (chosen, changed) = (chosen.with(BTreeSet::len), changed.with(BTreeSet::len));
         format!("{chosen} of {} chosen", view::count(changed, "change", "changes"))
     };
+    let planned = Memo::new(move |_| everything.with(|comparison| comparison.plan_hash.is_some()));
     let same = format!("{to} runs what {from} runs.");
     let label = format!("Deploy to {to}…");
     let open = move |event: leptos::ev::SubmitEvent| {
@@ -185,7 +188,7 @@ fn Selecting(
         show(dialog);
     };
     view! {
-        {move || changed.with(BTreeSet::is_empty).then(|| view! {
+        {move || (planned.get() && changed.with(BTreeSet::is_empty)).then(|| view! {
             <Empty symbol=Symbol::Check title="Nothing to deploy" text=same.clone()/>
         })}
         <form class="card" method="get" on:submit=open>

@@ -106,7 +106,9 @@ fn Waiting(comparison: Memo<Comparison>) -> impl IntoView {
     let number = Memo::new(move |_| comparison.with(|comparison| view::changed(comparison).len()));
     let href = format!("/changes/{to}");
     let to_name = to.to_string();
+    let planned = Memo::new(move |_| comparison.with(|comparison| comparison.plan_hash.is_some()));
     let caption = move || match number.get() {
+        0 if !planned.get() => format!("Nothing of {from} can be brought to {to} yet."),
         0 => format!("{to} runs what {from} runs."),
         number => format!("{} in {from} that {to} does not have.", view::count(number, "change", "changes")),
     };
@@ -119,7 +121,9 @@ fn Waiting(comparison: Memo<Comparison>) -> impl IntoView {
         />
         <footer class="card-foot">
             <p class="muted">{caption}</p>
-            {move || if number.get() == 0 {
+            {move || if number.get() == 0 && !planned.get() {
+                ().into_any()
+            } else if number.get() == 0 {
                 view! { <span class="done"><Icon symbol=Symbol::Check/>"Nothing to deploy"</span> }.into_any()
             } else {
                 view! {

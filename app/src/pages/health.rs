@@ -69,8 +69,13 @@ fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
                     {service(name, health)}
                 </For>
             </ul>
-            {move || none.get().then(|| view! {
-                <Empty symbol=Symbol::Health title="Nothing to see" text="No service of this environment was found in the Swarm."/>
+            {move || none.get().then(|| match checked.get() {
+                Some(_) => view! {
+                    <Empty symbol=Symbol::Health title="Nothing to see" text="No service of this environment was found in the Swarm."/>
+                }.into_any(),
+                None => view! {
+                    <Empty symbol=Symbol::Health title="Not checked yet" text="The Swarm has not been looked at so far."/>
+                }.into_any(),
             })}
         </section>
     }

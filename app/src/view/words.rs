@@ -48,6 +48,7 @@ pub fn roll_up(health: &EnvironmentHealth) -> (Tone, String) {
     let (bad, busy, unknown) = (of(HealthStatus::Unhealthy), of(HealthStatus::Progressing), of(HealthStatus::Unknown));
     let healthy = of(HealthStatus::Healthy);
     match (bad, busy, unknown) {
+        _ if health.services.is_empty() && health.checked_at.is_none() => (Tone::Idle, "Not checked yet".to_owned()),
         _ if health.services.is_empty() => (Tone::Idle, "No services".to_owned()),
         (0, 0, 0) => (Tone::Good, format!("{healthy} healthy")),
         (0, 0, _) => (Tone::Idle, format!("{unknown} unknown")),
@@ -202,8 +203,15 @@ mod tests {
                     (format!("s{index}").parse().unwrap(), health)
                 })
                 .collect();
-            let said = roll_up(&EnvironmentHealth { checked_at: None, services });
+            let checked_at = Some(release_manager::time::Timestamp::from_millis(0));
+            let said = roll_up(&EnvironmentHealth { checked_at, services });
             assert_eq!(said, (tone, text.to_owned()));
         }
+    }
+
+    #[test]
+    fn what_nobody_has_looked_at_is_not_empty() {
+        let unseen = EnvironmentHealth { checked_at: None, services: BTreeMap::new() };
+        assert_eq!(roll_up(&unseen), (Tone::Idle, "Not checked yet".to_owned()));
     }
 }
