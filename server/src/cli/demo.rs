@@ -119,6 +119,8 @@ fn source(repository: &Path, dir: &Path) -> Result<Git, Failure> {
 /// Says where everything is and what to try.
 fn introduce(listen: SocketAddr, repository: &Path, engine: &str) {
     use std::io::Write;
+    // Git asks for a name before the first commit on a machine.
+    let author = if homelab::knows_author(repository) { "" } else { " -c user.name=Demo -c user.email=demo@localhost" };
     let repository = repository.display();
     // Where standard output is closed there is nobody to tell.
     let _ = writeln!(
@@ -132,7 +134,7 @@ Release Manager, a demonstration
 
 Try this:
   1. Change a version:  sed -i 's/^JELLYFIN_VERSION=.*/JELLYFIN_VERSION=10.11.0/' {repository}/env/.env.preprod
-  2. Commit it:         git -C {repository} commit -am 'Update jellyfin'
+  2. Commit it:         git -C {repository}{author} commit -am 'Update jellyfin'
   3. Watch preprod follow within a few seconds.
   4. Choose `Promote`, look at the plan, and watch prod follow.
 

@@ -77,7 +77,7 @@ pub(super) async fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
     let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Failure::setting(format!("WEB_HOST, WEB_PORT: {listen} cannot be listened on ({error}): use another port"))
+        Failure::temporary(format!("WEB_HOST, WEB_PORT: {listen} cannot be listened on ({error}): use another port"))
     })?;
     let manager = Arc::new(Manager::new(ports, settings, stop.clone()).await.map_err(Failure::new)?);
     manager.start().await.map_err(Failure::new)?;

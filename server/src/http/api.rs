@@ -9,6 +9,7 @@ use http::StatusCode;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryRow, Status};
 use release_manager::diff::{ChangeType, ServiceChange};
 use release_manager::health::HealthStatus;
+use release_manager::live::Live;
 use release_manager::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
 use serde::ser::SerializeMap;
@@ -17,6 +18,13 @@ use serde_json::{Number, Value, json};
 
 use super::AppState;
 use super::error::Problem;
+
+/// `GET /api/status`: what moves, as `/api/events` tells it: the source, the Engine, every environment, and what is
+/// wrong with each.
+pub(super) async fn status(State(state): State<AppState>) -> Json<Live> {
+    let live = state.manager.live().borrow().clone();
+    Json(Live::clone(&live))
+}
 
 #[derive(Serialize)]
 pub(super) struct EnvironmentState {

@@ -54,6 +54,7 @@ pub fn router(manager: Arc<Manager>, stop: CancellationToken, listen: SocketAddr
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/api/events", get(events::events))
+        .route("/api/status", get(api::status))
         .route("/api/environments", get(api::environments))
         .route("/api/diff", get(api::diff))
         .route("/api/history", get(api::history))

@@ -3,6 +3,9 @@
 
 mod process;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::FutureExt;
 use release_manager::engine::{NAMESPACE_LABEL, Write};
 use release_manager::names::StackName;
 use release_manager::ports::Swarm;
@@ -91,7 +94,16 @@ impl Scene {
         versions
     }
 
-    /// Removes both stacks.
+    /// Runs a test to its end, good or bad, and leaves no service or config in the Swarm.
+    async fn run(&self, body: impl Future<Output = ()>) {
+        let ended = AssertUnwindSafe(body).catch_unwind().await;
+        self.clean().await;
+        if let Err(panic) = ended {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Removes the services and configs of both stacks.
     async fn clean(&self) {
         let swarm = DockerSwarm::connect(&self.docker_host).unwrap();
         for environment in ["preprod", "prod"] {
@@ -120,8 +132,7 @@ async fn a_push_deploys_preprod_and_a_program_promotes_it_on_the_simulator() {
 async fn a_push_deploys_preprod_and_a_program_promotes_it_on_docker() {
     let Some(host) = engines::docker().await else { return };
     let scene = Scene::new(host, "flow").await;
-    main_flow(&scene).await;
-    scene.clean().await;
+    scene.run(main_flow(&scene)).await;
 }
 
 async fn main_flow(scene: &Scene) {
@@ -264,6 +275,9 @@ async fn bad_files_hold_the_environment_and_say_where() {
             .await;
     }
     assert_eq!(scene.versions().await, before);
+    let status = process.get("/api/status").await;
+    let problem = status["environments"]["preprod"]["problem"]["message"].as_str().unwrap();
+    assert!(problem.contains("docker-swarm-stack.yml:4"), "programs are told too: {problem}");
     process.stop().await;
 }
 
@@ -277,8 +291,7 @@ async fn a_version_that_crashes_is_recorded_with_its_evidence_and_not_current() 
 async fn a_version_that_crashes_on_docker_is_recorded_with_its_evidence_and_not_current() {
     let Some(host) = engines::docker().await else { return };
     let scene = Scene::new(host, "crash").await;
-    crashing(&scene, "crash").await;
-    scene.clean().await;
+    scene.run(crashing(&scene, "crash")).await;
 }
 
 async fn crashing(scene: &Scene, bad: &str) {
