@@ -136,7 +136,7 @@ Try this:
   1. Change a version:  sed -i 's/^JELLYFIN_VERSION=.*/JELLYFIN_VERSION=10.11.0/' {repository}/env/.env.preprod
   2. Commit it:         git -C {repository}{author} commit -am 'Update jellyfin'
   3. Watch preprod follow within a few seconds.
-  4. Choose `Promote`, look at the plan, and watch prod follow.
+  4. Choose `Deploy to prod…`, look at the plan, confirm, and watch prod follow.
 
 Stop with Ctrl-C. Start again with the same directory to go on where you stopped.
 "
