@@ -183,7 +183,11 @@ pub enum SwarmError {
 impl SwarmError {
     /// Whether a write that ended so may have been done all the same.
     pub fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Unreadable { .. })
+        // A Swarm without a leader says that it is no manager; it may have taken the write before it lost the leader.
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Unreadable { .. } | Self::NotManager { .. }
+        )
     }
 }
 

@@ -82,6 +82,7 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::Invalid(_)
             | Error::NotAutomatic(_)
             | Error::TriedBefore(_)
+            | Error::StillLive(_)
             | Error::MassRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,

@@ -74,14 +74,20 @@ impl Config {
         let source = source(settings, &database)?;
         let host: IpAddr = parsed(settings, "WEB_HOST", "127.0.0.1", "an IP address such as 127.0.0.1 or 0.0.0.0")?;
         let port: u16 = parsed(settings, "WEB_PORT", "8080", "a port from 1 to 65535")?;
+        let deployment_timeout = seconds(settings, "DEPLOYMENT_TIMEOUT_SECONDS", 300, 10, 86_400)?;
+        let stability = seconds(settings, "STABILITY_SECONDS", 20, 1, 3_600)?;
+        if stability >= deployment_timeout {
+            let problem = "it must be less than DEPLOYMENT_TIMEOUT_SECONDS, or no deployment could ever succeed";
+            return Err(wrong("STABILITY_SECONDS", &problem));
+        }
         Ok(Self {
             pipeline: pipeline(settings)?,
             poll_interval: seconds(settings, "POLL_INTERVAL_SECONDS", 60, 2, 86_400)?,
             docker_host: docker_host(settings)?,
             database,
-            deployment_timeout: seconds(settings, "DEPLOYMENT_TIMEOUT_SECONDS", 300, 10, 86_400)?,
+            deployment_timeout,
             health_interval: seconds(settings, "HEALTH_CHECK_INTERVAL_SECONDS", 5, 1, 3_600)?,
-            stability: seconds(settings, "STABILITY_SECONDS", 20, 1, 3_600)?,
+            stability,
             bind_base: bind_base(settings)?,
             listen: SocketAddr::new(host, port),
             source,

@@ -86,6 +86,7 @@ impl Manager {
         let inner = &self.inner;
         let environment = inner.environment(target)?;
         let permit = inner.permit(target)?;
+        inner.adopt(environment).await?;
         let sides = inner.sides(environment).await?;
         let candidate = inner.candidate(environment, &sides, services.as_ref()).await?;
         if seen.is_some_and(|seen| seen != candidate.plan.hash()) {

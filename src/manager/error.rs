@@ -33,6 +33,11 @@ pub enum ManagerError {
     /// A machine tries a revision once.
     #[error("deployment {0} has tried exactly this and did not succeed: push a new revision, or retry it by hand")]
     TriedBefore(DeploymentId),
+    /// The specs are there already; writing them again would only take good tasks down.
+    #[error(
+        "deployment {0} did not succeed, yet its specs are what is live: there is nothing to write, push a new revision"
+    )]
+    StillLive(DeploymentId),
     /// A machine does not empty a stack.
     #[error("it would remove {0} services, more than would stay: retry it by hand if that is meant")]
     MassRemoval(usize),

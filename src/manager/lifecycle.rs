@@ -15,6 +15,9 @@ use crate::plan::{ActionKind, Plan};
 use crate::ports::{JournalEntry, NewDeployment, OpenDeployment};
 use crate::rollout;
 
+/// How long to wait before a deployment that could not be recorded is taken up again.
+const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl Manager {
     /// Takes up the deployments that an earlier process left, then follows source and Swarm until [`Manager::stop`].
     pub async fn start(&self) -> Result<(), ManagerError> {
@@ -82,28 +85,49 @@ impl Inner {
         self.board.changed();
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            let ended = rollout::run(&inner, &permit, open, switch).await;
+            let ended = inner.run_to_the_end(&permit, open, switch).await;
             inner.cancels().remove(&id);
-            match ended {
-                Ok(Some(outcome)) => {
-                    info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");
-                    inner.board.deployment(&name, |progress| progress.close(&outcome));
-                    let follows = inner.environment(&name).is_ok_and(|known| known.mode == Mode::Auto);
-                    let tried = follows && outcome.status != Status::Success;
-                    let problem = tried.then(|| ManagerError::TriedBefore(id).to_string());
-                    inner.board.problem(&name, problem, inner.ports.clock.now());
-                }
-                Ok(None) => info!(deployment.id = id.0, "Left to the next process"),
-                Err(failure) => {
-                    error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
-                    let message = format!("it cannot be recorded ({failure}): it is taken up again at the next start");
-                    inner.board.problem(&name, Some(message), inner.ports.clock.now());
-                }
+            if let Some(outcome) = ended {
+                info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");
+                inner.board.deployment(&name, |progress| progress.close(&outcome));
+                let follows = inner.environment(&name).is_ok_and(|known| known.mode == Mode::Auto);
+                let tried = follows && outcome.status != Status::Success;
+                let problem = tried.then(|| ManagerError::TriedBefore(id).to_string());
+                inner.board.problem(&name, problem, inner.ports.clock.now());
+            } else {
+                info!(deployment.id = id.0, "Left to the next process");
             }
             drop(permit);
             inner.board.changed();
             inner.look_now.notify_one();
         });
+    }
+
+    /// Runs a deployment, again and again from its journal while the ledger cannot record it: nothing is written that is
+    /// not recorded first.
+    async fn run_to_the_end(
+        &self,
+        permit: &Permit,
+        mut open: OpenDeployment,
+        switch: CancellationToken,
+    ) -> Option<Outcome> {
+        let id = open.id;
+        loop {
+            let failure = match rollout::run(self, permit, open.clone(), switch.clone()).await {
+                Ok(ended) => return ended,
+                Err(failure) => failure,
+            };
+            error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
+            let message = format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended");
+            self.board.problem(permit.environment(), Some(message), self.ports.clock.now());
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(RECORD_AGAIN) => (),
+            }
+            if let Ok(unfinished) = self.ports.ledger.unfinished().await {
+                open = unfinished.into_iter().find(|known| known.id == id)?;
+            }
+        }
     }
 
     fn stop_switch(&self, id: DeploymentId, open: &OpenDeployment) -> CancellationToken {

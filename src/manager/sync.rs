@@ -129,13 +129,15 @@ impl Inner {
         head: &Revision,
         wish: Wish,
     ) -> Result<Option<DeploymentId>, ManagerError> {
+        self.adopt(environment).await?;
         let desired = self.desire(environment, head).await?;
         for warning in &desired.warnings {
             debug!(environment = %environment.name, "{}", warning.0);
         }
         let content_hash = desired.content_hash();
+        let latest = self.ports.ledger.latest(&environment.name).await?;
         if wish == Wish::Machine
-            && let Some(latest) = self.ports.ledger.latest(&environment.name).await?
+            && let Some(latest) = &latest
             && latest.content_hash == content_hash
         {
             return match latest.status {
@@ -146,6 +148,11 @@ impl Inner {
         let (release, stack, plan) = self.pinned(environment, desired).await?;
         if blocked(&plan).is_some() {
             return Err(ManagerError::Blocked(plan.blockers));
+        }
+        if !plan.has_writes()
+            && let Some(failed) = latest.filter(|latest| latest.status != Status::Success)
+        {
+            return Err(ManagerError::StillLive(failed.id));
         }
         if wish == Wish::Machine
             && let Some(count) = mass_removal(&plan)

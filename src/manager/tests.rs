@@ -322,3 +322,26 @@ async fn a_cancelled_deployment_says_what_was_written() {
     }
     assert!(matches!(world.manager.cancel(Actor::System, id).await, Err(ManagerError::Over(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_before_a_cancel_and_a_restart_is_watched_to_its_verdict() {
+    let mut world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    let id = world.promote(None, None).await.unwrap();
+    world.until("both written", |_| world.service_writes() == 4).await;
+    world.manager.cancel(Actor::Person("manual".to_owned()), id).await.unwrap();
+    world.restart().await;
+    world.until_ended("prod", Status::Success).await;
+    assert_eq!(world.service_writes(), 4, "nothing is written twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_spec_that_is_still_live_is_neither_written_again_nor_called_a_success() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.crash("web:2");
+    world.push("2", "1");
+    world.until_ended("preprod", Status::Failed).await;
+    let refused = world.manager.retry(Actor::System, &name("preprod")).await;
+    assert!(matches!(refused, Err(ManagerError::StillLive(_))), "{refused:?}");
+}

@@ -81,16 +81,21 @@ impl Inner {
     /// Notes what already runs in environments that have no history.
     async fn adopt_all(&self) -> Result<(), ManagerError> {
         for environment in self.settings.pipeline.environments() {
-            if self.ports.ledger.current(&environment.name).await?.is_some()
-                || self.ports.ledger.latest(&environment.name).await?.is_some()
-            {
-                continue;
-            }
-            let live = self.ports.swarm.live(&environment.stack).await?;
-            let services = plan::adopt(&live, &environment.stack);
-            if services.is_empty() {
-                continue;
-            }
+            self.adopt(environment).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes what already runs in an environment, unless it has a history.
+    pub(super) async fn adopt(&self, environment: &Environment) -> Result<(), ManagerError> {
+        if self.ports.ledger.current(&environment.name).await?.is_some()
+            || self.ports.ledger.latest(&environment.name).await?.is_some()
+        {
+            return Ok(());
+        }
+        let live = self.ports.swarm.live(&environment.stack).await?;
+        let services = plan::adopt(&live, &environment.stack);
+        if !services.is_empty() {
             info!(environment = %environment.name, services = services.len(), "Adopting a stack that already runs");
             let release = Release { revision: None, services };
             self.ports.ledger.adopt(&environment.name, &release, self.ports.clock.now()).await?;

@@ -27,6 +27,9 @@ use submit::Submitted;
 /// How many services are written at the same time.
 const CONCURRENT_WRITES: usize = 16;
 
+/// A process that takes a deployment up long after it was accepted still gives the Engine this long for a first answer.
+const FRESH_LOOK: Duration = Duration::from_mins(1);
+
 /// A rollout under way.
 struct Rollout<'a> {
     inner: &'a Inner,
@@ -132,7 +135,13 @@ impl<'a> Rollout<'a> {
     async fn finish(&mut self) -> Result<(), Interrupted> {
         self.step(Step::Apply, StepState::InProgress);
         self.objects().await?;
+        self.reattach().await?;
         for level in self.levels() {
+            let removes = |number: &usize| matches!(self.actions[*number].kind, ActionKind::RemoveService { .. });
+            if level.iter().any(removes) {
+                // What is taken out last goes only when everything else has proved itself.
+                self.watch_until(Self::is_over).await?;
+            }
             if self.is_halted() {
                 break;
             }
@@ -141,17 +150,19 @@ impl<'a> Rollout<'a> {
         }
         self.step(Step::Verify, StepState::InProgress);
         self.watch_until(Self::is_over).await?;
-        if !self.is_halted() {
-            let removals = self.numbers(|kind| matches!(kind, ActionKind::RemoveService { .. }));
-            self.services(&removals).await?;
-            self.watch_until(Self::is_over).await?;
-        }
         self.leave_the_rest().await?;
         // Where a service has not succeeded, verifying is the step that failed.
         if !self.is_halted() {
             self.step(Step::Record, StepState::InProgress);
         }
         Ok(())
+    }
+
+    /// Watches again what an earlier process has written, whatever has become of the rest since.
+    async fn reattach(&mut self) -> Result<(), Interrupted> {
+        let begun = self.journal.intents.keys().copied();
+        let begun: Vec<usize> = begun.filter(|number| service_of(&self.actions[*number].kind).is_some()).collect();
+        self.services(&begun).await
     }
 
     /// Makes the missing networks, secrets and configs, one after the other: services need them all.
@@ -180,7 +191,7 @@ impl<'a> Rollout<'a> {
                     self.watches.insert(service, *watch);
                 }
                 (service, Submitted::Ended(outcome)) => self.conclude(service, *outcome).await?,
-                (_, Submitted::Already) => (),
+                (_, Submitted::Already | Submitted::NotBegun) => (),
             }
         }
         Ok(())
@@ -188,12 +199,14 @@ impl<'a> Rollout<'a> {
 
     /// What stood before anything was written. Without it nothing can be judged later, so it is waited for.
     async fn look_before(&self) -> Result<Before, Interrupted> {
+        let asked = Instant::now();
         loop {
             let error = match self.try_look_before().await {
                 Ok(before) => return Ok(before),
                 Err(error) => error,
             };
-            if self.began.elapsed() >= self.inner.settings.deployment_timeout {
+            let late = self.began.elapsed() >= self.inner.settings.deployment_timeout;
+            if late && asked.elapsed() >= FRESH_LOOK {
                 return Err(Interrupted::Refused(error.to_string()));
             }
             self.pause().await?;
@@ -220,13 +233,16 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// Nothing can be known any more of what is being watched, and nothing more is written.
+    /// Nothing can be known any more of what was written, and nothing more is written.
     async fn give_up(&mut self, message: &str) -> Result<(), Interrupted> {
-        for service in self.watches.keys().cloned().collect::<Vec<_>>() {
-            let numbers = self.numbers(|kind| service_of(kind) == Some(&service));
-            let verdict = Verdict::Failed { reason: FailureReason::Unknown, message: message.to_owned() };
-            let outcome = self.outcome(numbers[0], verdict, Evidence::default());
-            self.conclude(service, outcome).await?;
+        for number in self.numbers(|kind| service_of(kind).is_some()) {
+            let Some(service) = service_of(&self.actions[number].kind).cloned() else { continue };
+            let begun = self.watches.contains_key(&service) || self.journal.intents.contains_key(&number);
+            if begun && !self.over.contains_key(&service) {
+                let verdict = Verdict::Failed { reason: FailureReason::Unknown, message: message.to_owned() };
+                let outcome = self.outcome(number, verdict, Evidence::default());
+                self.conclude(service, outcome).await?;
+            }
         }
         self.leave_the_rest().await
     }
@@ -264,12 +280,10 @@ impl<'a> Rollout<'a> {
         actions.filter(|(_, action)| wanted(&action.kind)).map(|(number, _)| number).collect()
     }
 
-    /// The services to create or update, level by level.
+    /// The services to create, update or remove, level by level.
     fn levels(&self) -> Vec<Vec<usize>> {
         let mut levels: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        let written =
-            |kind: &ActionKind| matches!(kind, ActionKind::CreateService { .. } | ActionKind::UpdateService { .. });
-        for number in self.numbers(written) {
+        for number in self.numbers(|kind| service_of(kind).is_some()) {
             levels.entry(self.actions[number].level).or_default().push(number);
         }
         levels.into_values().collect()

@@ -21,8 +21,10 @@ pub(super) enum Submitted {
     Accepted(Box<Watch>),
     /// It is over before it began.
     Ended(Box<ServiceOutcome>),
-    /// An earlier process has brought it to its verdict.
+    /// It is watched or has its verdict.
     Already,
+    /// Nothing more is to be written, and this was not.
+    NotBegun,
 }
 
 /// What reading says of a write in doubt.
@@ -84,8 +86,11 @@ impl Rollout<'_> {
             return Err(Interrupted::Refused(format!("action {number} of the plan writes no service")));
         };
         let service = service.clone();
-        if self.over.contains_key(&service) {
+        if self.over.contains_key(&service) || self.watches.contains_key(&service) {
             return Ok((service, Submitted::Already));
+        }
+        if self.is_halted() && !self.journal.intents.contains_key(&number) {
+            return Ok((service, Submitted::NotBegun));
         }
         self.show(&service, |progress| progress.phase = ServicePhase::Submitting);
         let known = self.journal.intents.get(&number).cloned().flatten();
@@ -125,6 +130,7 @@ impl Rollout<'_> {
                     Settled::Unknown(message) => {
                         return Ok(Some(Verdict::Failed { reason: FailureReason::Unknown, message }));
                     }
+                    Settled::Again(_) if self.is_halted() => return Ok(Some(Verdict::Cancelled { written: false })),
                     Settled::Again(version) => at_version(&mut write, version),
                 }
             }
@@ -220,12 +226,19 @@ fn settled(target: &Target, live: Option<&LiveService>) -> Settled {
         (None, Some(_)) => Settled::Superseded("somebody has removed the service meanwhile".to_owned()),
         (Some(_), None) => Settled::Again(None),
         (Some(live), Some(_)) if carries(&live.spec, target) => Settled::Accepted,
+        // Swarm has taken the spec and gone back from it: the same spec is not sent a second time.
+        (Some(live), Some(_)) if has_gone_back(live, target) => Settled::Accepted,
         (Some(live), Some(_)) => match &target.prior {
             // Only the version has moved, which the Engine does by itself when it hands out addresses.
             Some(prior) if *prior == live.spec => Settled::Again(Some(live.version)),
             _ => Settled::Superseded("somebody else has changed the service meanwhile".to_owned()),
         },
     }
+}
+
+fn has_gone_back(live: &LiveService, target: &Target) -> bool {
+    let rollback = live.update.as_ref().is_some_and(|update| update.state.starts_with("rollback"));
+    rollback && target.version_before.is_some_and(|before| live.version > before)
 }
 
 fn carries(spec: &Value, target: &Target) -> bool {

@@ -98,8 +98,10 @@ async fn engine(engine: Engine, dir: &Path, stop: &CancellationToken) -> Result<
 
 fn settings(engine: Engine, repository: &Path, words: &str) -> Result<Settings, Failure> {
     let files = vec!["docker-swarm-stack.yml".parse().map_err(Failure::new)?];
+    // A real Swarm may well have stacks of the plain name.
+    let prefix = if engine == Engine::Simulated { "homelab" } else { "release-manager-demo" };
     Ok(Settings {
-        pipeline: default_pipeline(&files, "homelab").map_err(Failure::new)?,
+        pipeline: default_pipeline(&files, prefix).map_err(Failure::new)?,
         poll_interval: Duration::from_secs(2),
         health_interval: Duration::from_secs(5),
         deployment_timeout: Duration::from_mins(5),

@@ -62,6 +62,7 @@ impl From<ManagerError> for Problem {
             ManagerError::NothingToPromote(_)
             | ManagerError::NotAutomatic(_)
             | ManagerError::TriedBefore(_)
+            | ManagerError::StillLive(_)
             | ManagerError::MassRemoval(_) => (StatusCode::CONFLICT, "not-now"),
             ManagerError::Blocked(_) => (StatusCode::UNPROCESSABLE_ENTITY, "blocked"),
             ManagerError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-files"),
