@@ -14,6 +14,28 @@ pub enum Mode {
     Manual,
 }
 
+/// What becomes of the services that a deployment has changed when one of them fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// They stay as they are, and a person decides.
+    #[default]
+    Keep,
+    /// All of them go back to what they were before the deployment.
+    Rollback,
+}
+
+/// What becomes of a service that somebody else has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// It is shown, and a person decides.
+    #[default]
+    Report,
+    /// It is brought back to the release that was deployed last.
+    Heal,
+}
+
 /// A named target: what it is rendered from, the stack it becomes, and where its releases come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
@@ -29,6 +51,10 @@ pub struct Environment {
     pub stack_files: Vec<RepoPath>,
     /// The environment whose releases are promoted to this one.
     pub promotes_from: Option<EnvironmentName>,
+    /// What becomes of what was changed when a deployment fails.
+    pub on_failure: OnFailure,
+    /// What becomes of a service that somebody else has changed.
+    pub on_drift: OnDrift,
 }
 
 /// All environments, in the order in which releases flow.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use release_manager::names::{EnvironmentName, RepoPath, StackName};
-use release_manager::pipeline::{Environment, Mode, Pipeline};
+use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use secrecy::SecretString;
 
 use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
@@ -107,6 +107,8 @@ pub fn default_pipeline(stack_files: &[RepoPath], stack_prefix: &str) -> Result<
             env_file: RepoPath::from_str(&format!("env/.env.{name}")).map_err(text)?,
             stack_files: stack_files.to_vec(),
             promotes_from: from.map(EnvironmentName::from_str).transpose().map_err(text)?,
+            on_failure: OnFailure::default(),
+            on_drift: OnDrift::default(),
         })
     };
     let environments =

@@ -12,7 +12,7 @@ use crate::engine::Write;
 use crate::health::HealthStatus;
 use crate::live::Live;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
-use crate::pipeline::{Environment, Mode, Pipeline};
+use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::ports::Ledger;
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
@@ -112,6 +112,8 @@ async fn manager(source: &Arc<FakeSource>, swarm: &Arc<FakeSwarm>, ledger: &Arc<
         env_file: format!("env/.env.{stage}").parse().unwrap(),
         stack_files: vec!["stack.yml".parse().unwrap()],
         promotes_from: from.map(name),
+        on_failure: OnFailure::Keep,
+        on_drift: OnDrift::Report,
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];

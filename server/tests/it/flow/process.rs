@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use release_manager::live::Live;
 use release_manager::manager::{Manager, Ports, Settings};
-use release_manager::pipeline::{Environment, Mode, Pipeline};
+use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use server::SystemClock;
@@ -109,6 +109,8 @@ fn settings(stack: &str) -> Settings {
         env_file: format!("env/.env.{name}").parse().expect("a path"),
         stack_files: vec!["docker-swarm-stack.yml".parse().expect("a path")],
         promotes_from: from.map(|from| from.parse().expect("a name")),
+        on_failure: OnFailure::Keep,
+        on_drift: OnDrift::Report,
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
