@@ -23,6 +23,8 @@ pub mod judge;
 #[cfg(feature = "engine")]
 pub mod manager;
 #[cfg(feature = "engine")]
+pub mod notice;
+#[cfg(feature = "engine")]
 pub mod plan;
 #[cfg(feature = "engine")]
 pub mod ports;

@@ -1,15 +1,21 @@
 //! Configuration: read once at the start, from the process environment and the files that it names.
 
+mod file;
+mod notify;
+mod pipeline;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use release_manager::names::{EnvironmentName, RepoPath, StackName};
-use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
+pub use pipeline::default_pipeline;
+use release_manager::pipeline::Pipeline;
 use secrecy::SecretString;
+use url::Url;
 
+use crate::notify::Target;
 use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
 
 /// Where the database lies unless a setting says otherwise.
@@ -21,6 +27,8 @@ pub trait Settings {
     fn get(&self, name: &str) -> Option<String>;
     /// The content of a file that a setting names.
     fn file(&self, path: &str) -> Result<String, String>;
+    /// Whether a file stands there.
+    fn exists(&self, path: &str) -> bool;
 }
 
 /// A setting that stops the start: its name, what was read, what is allowed. One line.
@@ -49,6 +57,12 @@ pub struct Config {
     pub source: SourceSettings,
     /// The environments.
     pub pipeline: Pipeline,
+    /// Who is told of what.
+    pub targets: Vec<Target>,
+    /// The secret that webhooks of the git host are signed with.
+    pub webhook_secret: Option<SecretString>,
+    /// Where people find the pages, without a slash at the end.
+    pub public_url: Option<String>,
     /// How often the repository is asked.
     pub poll_interval: Duration,
     /// The Engine.
@@ -80,8 +94,13 @@ impl Config {
             let problem = "it must be less than DEPLOYMENT_TIMEOUT_SECONDS, or no deployment could ever succeed";
             return Err(wrong("STABILITY_SECONDS", &problem));
         }
+        let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
+        let (pipeline, targets) = file::read(settings, prefix, repository(&source).as_ref())?;
         Ok(Self {
-            pipeline: pipeline(settings)?,
+            pipeline,
+            targets,
+            webhook_secret: secret(settings, "WEBHOOK_SECRET")?,
+            public_url: public_url(settings)?,
             poll_interval: seconds(settings, "POLL_INTERVAL_SECONDS", 60, 2, 86_400)?,
             docker_host: docker_host(settings)?,
             database,
@@ -93,35 +112,6 @@ impl Config {
             source,
         })
     }
-}
-
-/// The default pipeline over a repository: `preprod` follows it, `prod` is promoted to.
-pub fn default_pipeline(stack_files: &[RepoPath], stack_prefix: &str) -> Result<Pipeline, String> {
-    let environment = |name: &str, mode, from: Option<&str>| -> Result<Environment, String> {
-        let stack = format!("{stack_prefix}-{name}");
-        let text = |error: release_manager::names::InvalidName| error.to_string();
-        Ok(Environment {
-            name: EnvironmentName::from_str(name).map_err(text)?,
-            mode,
-            stack: StackName::from_str(&stack).map_err(text)?,
-            env_file: RepoPath::from_str(&format!("env/.env.{name}")).map_err(text)?,
-            stack_files: stack_files.to_vec(),
-            promotes_from: from.map(EnvironmentName::from_str).transpose().map_err(text)?,
-            on_failure: OnFailure::default(),
-            on_drift: OnDrift::default(),
-        })
-    };
-    let environments =
-        vec![environment("preprod", Mode::Auto, None)?, environment("prod", Mode::Manual, Some("preprod"))?];
-    Pipeline::new(environments).map_err(|error| error.to_string())
-}
-
-fn pipeline(settings: &dyn Settings) -> Result<Pipeline, WrongSetting> {
-    let files = text(settings, "STACK_FILE").unwrap_or_else(|| "docker-swarm-stack.yml".to_owned());
-    let files = files.split(',').map(|path| path.trim().parse::<RepoPath>()).collect::<Result<Vec<_>, _>>();
-    let files = files.map_err(|error| wrong("STACK_FILE", &error))?;
-    let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
-    default_pipeline(&files, &prefix).map_err(|error| wrong("STACK_NAME", &error))
 }
 
 /// The last part of the repository's name: `homelab` of `user/homelab` or `git@host:infra/homelab.git`.
@@ -159,6 +149,22 @@ fn source(settings: &dyn Settings, database: &Path) -> Result<SourceSettings, Wr
             Ok(SourceSettings::Git(git))
         }
     }
+}
+
+/// The repository on GitHub, where it is there.
+fn repository(source: &SourceSettings) -> Option<notify::Repository> {
+    let SourceSettings::GitHub(github) = source else { return None };
+    let api = github.api_url.as_str().trim_end_matches('/');
+    Some(notify::Repository { url: format!("{api}/repos/{}", github.repo), token: github.token.clone() })
+}
+
+fn public_url(settings: &dyn Settings) -> Result<Option<String>, WrongSetting> {
+    let Some(raw) = text(settings, "PUBLIC_URL") else { return Ok(None) };
+    let usable = Url::parse(&raw).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !usable {
+        return Err(wrong("PUBLIC_URL", &format!("`{raw}` was read: use an address such as https://rm.example.org")));
+    }
+    Ok(Some(raw.trim_end_matches('/').to_owned()))
 }
 
 fn docker_host(settings: &dyn Settings) -> Result<String, WrongSetting> {
@@ -227,7 +233,13 @@ mod tests {
 
     use super::*;
 
-    struct Fake(BTreeMap<String, String>);
+    pub(super) struct Fake(BTreeMap<String, String>);
+
+    impl Fake {
+        pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+            Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        }
+    }
 
     impl Settings for Fake {
         fn get(&self, name: &str) -> Option<String> {
@@ -237,10 +249,14 @@ mod tests {
         fn file(&self, path: &str) -> Result<String, String> {
             self.0.get(path).cloned().ok_or_else(|| "does not exist".to_owned())
         }
+
+        fn exists(&self, path: &str) -> bool {
+            self.0.contains_key(path)
+        }
     }
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, WrongSetting> {
-        Config::read(&Fake(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()))
+        Config::read(&Fake::of(pairs))
     }
 
     #[track_caller]
@@ -265,6 +281,15 @@ mod tests {
             "../x.yml",
             "STACK_FILE: `../x.yml` is not a path in the repository: use a relative path without `..`, backslashes or control characters, of at most 500 characters",
         );
+    }
+
+    #[test]
+    fn a_file_describes_the_environments_instead_of_the_default() {
+        let file = "[[environment]]\nname = \"only\"\nmode = \"auto\"\n";
+        let config = read(&[("GITHUB_REPO", "user/homelab"), ("release-manager.toml", file)]).unwrap();
+        let stacks: Vec<_> = config.pipeline.environments().iter().map(|known| known.stack.to_string()).collect();
+        assert_eq!(stacks, ["homelab-only"]);
+        check("CONFIG_FILE", "/gone.toml", "CONFIG_FILE: `/gone.toml` does not exist");
     }
 
     #[test]

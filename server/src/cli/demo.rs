@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Failure;
-use super::serve::{ProcessEnvironment, open, serve};
+use super::serve::{Outside, ProcessEnvironment, open, serve};
 use crate::SystemClock;
 use crate::config::{Settings as _, default_pipeline};
 use crate::demo::{homelab, running};
@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         warn!("The sample prod could not be started, so it begins empty: {problem}");
     }
     let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), args.port);
-    serve(ports, settings, listen, stop, || introduce(listen, &repository, &words)).await
+    serve(ports, settings, Outside::default(), listen, stop, || introduce(listen, &repository, &words)).await
 }
 
 /// Starts what containers run on. Returns its `DOCKER_HOST` and what it is in words.

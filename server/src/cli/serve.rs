@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use release_manager::manager::{Manager, Ports, Settings as ManagerSettings};
 use release_manager::ports::Source;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,8 @@ use tracing::{info, warn};
 use super::Failure;
 use crate::SystemClock;
 use crate::config::{Config, Settings, SourceSettings};
-use crate::http::router;
+use crate::http::{Webhooks, router};
+use crate::notify::Notifier;
 use crate::source::{Git, GitHub};
 use crate::store::{OpenError, Store};
 use crate::swarm::DockerSwarm;
@@ -36,6 +38,10 @@ impl Settings for ProcessEnvironment {
     fn file(&self, path: &str) -> Result<String, String> {
         std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
     }
+
+    fn exists(&self, path: &str) -> bool {
+        Path::new(path).exists()
+    }
 }
 
 /// Serves until it is told to stop.
@@ -54,9 +60,24 @@ pub(super) async fn run() -> Result<(), Failure> {
     };
     let swarm =
         DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
-    let store = open(&config.database).await?;
-    let ports = Ports { source, swarm: Arc::new(swarm), ledger: Arc::new(store), clock: Arc::new(SystemClock) };
-    serve(ports, settings, config.listen, CancellationToken::new(), || ()).await
+    let store = Arc::new(open(&config.database).await?);
+    let notifier = if config.targets.is_empty() {
+        None
+    } else {
+        Some(Notifier::new(Arc::clone(&store), config.targets, config.public_url).map_err(Failure::new)?)
+    };
+    let outside = Outside { webhook_secret: config.webhook_secret, notifier };
+    let ports = Ports { source, swarm: Arc::new(swarm), ledger: store, clock: Arc::new(SystemClock) };
+    serve(ports, settings, outside, config.listen, CancellationToken::new(), || ()).await
+}
+
+/// What other programs tell us, and what we tell them.
+#[derive(Default)]
+pub(super) struct Outside {
+    /// What webhooks of the git host are signed with; without it there are none.
+    pub(super) webhook_secret: Option<SecretString>,
+    /// Who tells people; `None` where nobody is to be told.
+    pub(super) notifier: Option<Notifier>,
 }
 
 /// Makes the database or brings it up to date.
@@ -72,6 +93,7 @@ pub(super) async fn init_database() -> Result<(), Failure> {
 pub(super) async fn serve(
     ports: Ports,
     settings: ManagerSettings,
+    outside: Outside,
     listen: SocketAddr,
     stop: CancellationToken,
     ready: impl FnOnce(),
@@ -81,7 +103,9 @@ pub(super) async fn serve(
     })?;
     let manager = Arc::new(Manager::new(ports, settings, stop.clone()).await.map_err(Failure::new)?);
     manager.start().await.map_err(Failure::new)?;
-    let app = router(Arc::clone(&manager), stop.clone(), listen);
+    let notifying = outside.notifier.map(|notifier| tokio::spawn(notifier.run(Manager::clone(&manager), stop.clone())));
+    let webhooks = Webhooks::start(&manager, outside.webhook_secret, stop.clone());
+    let app = router(Arc::clone(&manager), webhooks, stop.clone(), listen);
     info!("Listening on http://{listen}");
     ready();
     let server = tokio::spawn(crate::http::serve(listener, app, stop.clone()));
@@ -90,6 +114,9 @@ pub(super) async fn serve(
     stop.cancel();
     if tokio::time::timeout(DRAIN, manager.stop()).await.is_err() {
         warn!("Work did not stop in time: the next process takes it up");
+    }
+    if let Some(notifying) = notifying {
+        notifying.await.map_err(Failure::new)?;
     }
     match tokio::time::timeout(Duration::from_secs(2), server).await {
         Ok(Ok(ended)) => ended.map_err(Failure::new),

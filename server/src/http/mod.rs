@@ -5,6 +5,7 @@ mod assets;
 mod error;
 mod events;
 mod guard;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 pub use guard::Hosts;
+pub use webhooks::Webhooks;
 
 /// The most that a request may carry: forms and small JSON.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -42,7 +44,7 @@ impl FromRef<AppState> for LeptosOptions {
 }
 
 /// The whole HTTP surface.
-pub fn router(manager: Arc<Manager>, stop: CancellationToken, listen: SocketAddr) -> Router {
+pub fn router(manager: Arc<Manager>, webhooks: Webhooks, stop: CancellationToken, listen: SocketAddr) -> Router {
     let options = LeptosOptions::builder()
         .output_name("release-manager")
         .site_pkg_dir(format!("pkg/{}", assets::build_id()))
@@ -51,6 +53,12 @@ pub fn router(manager: Arc<Manager>, stop: CancellationToken, listen: SocketAddr
     let state = AppState { manager: Arc::clone(&manager), stop, options: options.clone() };
     let context = move || provide_context(Arc::clone(&manager));
     let shell = move || app::shell(options.clone());
+    let guard = middleware::from_fn_with_state(Hosts::of(listen), guard::guard);
+    let webhooks = Router::new()
+        .route("/api/webhooks/{forge}", post(webhooks::receive))
+        .layer(guard.clone())
+        .layer(RequestBodyLimitLayer::new(webhooks::BODY_LIMIT))
+        .with_state(Arc::new(webhooks));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/api/events", get(events::events))
@@ -66,10 +74,11 @@ pub fn router(manager: Arc<Manager>, stop: CancellationToken, listen: SocketAddr
         .route("/pkg/{build}/{*file}", get(assets::built))
         .leptos_routes_with_context(&state, generate_route_list(app::App), context.clone(), shell.clone())
         .fallback(assets::public_or_page(context, shell))
-        .layer(middleware::from_fn_with_state(Hosts::of(listen), guard::guard))
+        .layer(guard)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(CompressionLayer::new())
         .with_state(state)
+        .merge(webhooks)
+        .layer(CompressionLayer::new())
 }
 
 /// Serves until the token is cancelled and the requests under way are answered.

@@ -6,7 +6,7 @@
 mod git;
 mod github;
 mod names;
-mod tls;
+pub(crate) mod tls;
 mod web;
 
 use release_manager::names::{CommitSha, RepoPath};

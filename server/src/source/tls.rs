@@ -10,7 +10,7 @@ use rustls_platform_verifier::Verifier;
 
 /// Why no connection can be made that proves the other end.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::source) enum TlsError {
+pub enum TlsError {
     /// The private authority's file.
     #[error("the file of the private certificate authority holds no certificate that can be read (PEM): {0}")]
     Authority(String),
@@ -20,7 +20,7 @@ pub(in crate::source) enum TlsError {
 }
 
 /// The settings of a client that trusts the machine's roots and those in `authority`, and nothing else.
-pub(in crate::source) fn client_config(authority: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client_config(authority: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match authority {
         None => Arc::new(Verifier::new(Arc::clone(&provider)).map_err(TlsError::Roots)?),

@@ -20,7 +20,10 @@ use super::{Store, adopt, begin, current, deployment, finish, head, health, hist
 impl Store {
     /// Writes, unless the file cannot be trusted any more: after a failed flush
     /// nobody knows what is on the disk, and to go on would be to promise what may be lost.
-    async fn write<T>(&self, work: impl Future<Output = Result<T, LedgerError>> + Send) -> Result<T, LedgerError> {
+    pub(super) async fn write<T>(
+        &self,
+        work: impl Future<Output = Result<T, LedgerError>> + Send,
+    ) -> Result<T, LedgerError> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(refused(
                 "the file is damaged or the disk failed, so nothing is written any more: check the disk, restore the newest \

@@ -18,6 +18,7 @@ mod history;
 mod journal;
 mod ledger;
 mod lock;
+mod notices;
 mod open;
 mod seal;
 
@@ -31,6 +32,7 @@ use release_manager::names::EnvironmentName;
 use sqlx::SqlitePool;
 
 pub use backup::BackupError;
+pub use notices::{Delivery, Ended, Waiting};
 pub use open::OpenError;
 pub use seal::{Broken, VerifyError};
 

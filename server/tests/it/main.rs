@@ -5,6 +5,7 @@
 mod engines;
 mod fake_github;
 mod flow;
+mod notify;
 mod source;
 mod store;
 mod swarm;

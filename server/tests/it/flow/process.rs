@@ -11,7 +11,7 @@ use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline}
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use server::SystemClock;
-use server::http::router;
+use server::http::{Webhooks, router};
 use server::source::{GitHub, GitHubSettings};
 use server::store::Store;
 use server::swarm::DockerSwarm;
@@ -50,7 +50,8 @@ impl Process {
         manager.start().await.expect("the manager starts");
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
-        let app = router(Arc::clone(&manager), stop.clone(), address);
+        let webhooks = Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone());
+        let app = router(Arc::clone(&manager), webhooks, stop.clone(), address);
         let serving = tokio::spawn(server::http::serve(listener, app, stop.clone()));
         Self { manager, store, base: format!("http://{address}"), client: Client::new(), stop, serving }
     }

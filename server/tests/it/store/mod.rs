@@ -3,6 +3,6 @@
 mod backups;
 mod contract;
 mod opening;
-mod samples;
+pub(crate) mod samples;
 mod schema;
 mod sealing;

@@ -26,7 +26,7 @@ pub(super) fn service(name: &str) -> ServiceName {
 }
 
 /// So many seconds after the start of every test.
-pub(super) fn second(seconds: i64) -> Timestamp {
+pub(crate) fn second(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_761_906_600_000 + seconds * 1000)
 }
 
@@ -71,7 +71,7 @@ fn action(kind: ActionKind) -> Action {
 
 /// A deployment of `services` (`web=1 db=2`) that writes those before the bar, leaves those after it, and removes
 /// those with `-`: `web=2 | db=1 -old=3`.
-pub(super) fn deployment(environment_name: &str, digit: char, services: &str) -> NewDeployment {
+pub(crate) fn deployment(environment_name: &str, digit: char, services: &str) -> NewDeployment {
     let (written, left) = services.split_once('|').unwrap_or((services, ""));
     let (removed, kept): (Vec<&str>, Vec<&str>) = left.split_whitespace().partition(|pair| pair.starts_with('-'));
     let release = release(Some(revision(digit)), &format!("{written} {}", kept.join(" ")));
@@ -100,11 +100,11 @@ pub(super) fn deployment(environment_name: &str, digit: char, services: &str) ->
     }
 }
 
-pub(super) fn succeeded() -> Verdict {
+pub(crate) fn succeeded() -> Verdict {
     Verdict::Succeeded { stable_seconds: 10, warning: None }
 }
 
-pub(super) fn crashed() -> Verdict {
+pub(crate) fn crashed() -> Verdict {
     Verdict::Failed { reason: FailureReason::CrashLoop, message: "it ends with exit code 1".to_owned() }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn outcome(version: &str, verdict: Verdict) -> ServiceOutcome {
 }
 
 /// The outcome of a deployment whose services got these verdicts.
-pub(super) fn outcomes(verdicts: &[(&str, &str, Verdict)]) -> Outcome {
+pub(crate) fn outcomes(verdicts: &[(&str, &str, Verdict)]) -> Outcome {
     let services = verdicts.iter().map(|(name, version, verdict)| (service(name), outcome(version, verdict.clone())));
     Outcome::of_services(services.collect())
 }

@@ -1,0 +1,186 @@
+//! What people are to be told: a queue that survives restarts, so that nothing is told twice or never.
+
+use release_manager::deployment::{Deployment, Status};
+use release_manager::names::DeploymentId;
+use release_manager::notice::{Notice, Troubles};
+use release_manager::ports::LedgerError;
+use release_manager::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::codec::{from_json, status, to_json};
+use super::error::failed;
+use super::{Store, deployment};
+
+/// For how long, in milliseconds, what was sent is kept to be looked up: thirty days.
+const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// A deployment that has ended and of which nobody has been told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Its place in the order in which deployments ended.
+    pub seal: i64,
+    /// The deployment.
+    pub deployment: Deployment,
+    /// How the one before it ended in the same environment.
+    pub before: Option<Status>,
+}
+
+/// A notice on its way to a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// Its number.
+    pub id: i64,
+    /// The target's name.
+    pub target: String,
+    /// What is to be told.
+    pub notice: Notice,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// What became of an attempt to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was taken.
+    Sent,
+    /// It is tried again at that time.
+    Later(Timestamp, String),
+    /// It is not tried again.
+    GivenUp(String),
+}
+
+impl Store {
+    /// The deployments that ended since the last [`Store::tell`], in the order in which they did.
+    pub async fn untold(&self) -> Result<Vec<Ended>, LedgerError> {
+        let rows = sqlx::query!(
+            r#"select position as "seal!", attempt as "id!", environment as "environment!",
+                (
+                    select before.status from attempts as before
+                    where before.environment = attempts.environment and before.id < attempts.id
+                        and before.status <> 'in_progress'
+                    order by before.id desc
+                    limit 1
+                ) as "before: String"
+            from seals
+            join attempts on attempts.id = seals.attempt
+            where position > (select seal from notices_told)
+            order by position"#
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failed)?;
+        let mut ended = Vec::new();
+        for row in rows {
+            let id = DeploymentId(row.id);
+            let before = row.before.as_deref();
+            let before = before.map(|word| status(word, || format!("the status before {id}"))).transpose()?;
+            if let Some(deployment) = deployment::deployment(&self.readers, id).await? {
+                ended.push(Ended { seal: row.seal, deployment, before });
+            }
+        }
+        Ok(ended)
+    }
+
+    /// The trouble of which people know.
+    pub async fn troubles(&self) -> Result<Troubles, LedgerError> {
+        let text =
+            sqlx::query_scalar!("select troubles from notices_told").fetch_one(&self.readers).await.map_err(failed)?;
+        from_json(&text, || "the trouble of which people know".to_owned())
+    }
+
+    /// Puts notices into the queue, each for a target, and remembers how far it has been told: all of it or nothing.
+    pub async fn tell(
+        &self,
+        notices: &[(String, Notice)],
+        seal: Option<i64>,
+        troubles: &Troubles,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.write(async {
+            let mut transaction = self.writer.begin_with("begin immediate").await.map_err(failed)?;
+            for (target, notice) in notices {
+                insert(&mut transaction, target, notice, at).await?;
+            }
+            let troubles = to_json(troubles);
+            sqlx::query!("update notices_told set seal = coalesce(?, seal), troubles = ?", seal, troubles)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            let old = at.as_millis() - KEPT;
+            sqlx::query!("delete from notices where state <> 'waiting' and made_at < ?", old)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            transaction.commit().await.map_err(failed)
+        })
+        .await
+    }
+
+    /// The notices that are due, oldest first.
+    pub async fn due_notices(&self, now: Timestamp) -> Result<Vec<Waiting>, LedgerError> {
+        let now = now.as_millis();
+        let rows = sqlx::query!(
+            r#"select id as "id!", target, notice, tries as "tries: u32"
+            from notices
+            where state = 'waiting' and due_at <= ?
+            order by id
+            limit 50"#,
+            now
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failed)?;
+        let waiting = |id, target, notice: String, tries| {
+            Ok(Waiting { id, target, notice: from_json(&notice, || format!("notice {id}"))?, tries })
+        };
+        rows.into_iter().map(|row| waiting(row.id, row.target, row.notice, row.tries)).collect()
+    }
+
+    /// When the next notice is due, if any waits.
+    pub async fn next_notice(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let due = sqlx::query_scalar!(r#"select min(due_at) as "due: i64" from notices where state = 'waiting'"#)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(due.map(Timestamp::from_millis))
+    }
+
+    /// Notes what became of an attempt to tell.
+    pub async fn delivered(&self, id: i64, delivery: &Delivery) -> Result<(), LedgerError> {
+        let (state, due, error) = match delivery {
+            Delivery::Sent => ("sent", None, None),
+            Delivery::Later(due, error) => ("waiting", Some(due.as_millis()), Some(error.as_str())),
+            Delivery::GivenUp(error) => ("given_up", None, Some(error.as_str())),
+        };
+        self.write(async {
+            sqlx::query!(
+                "update notices
+                set state = ?2, due_at = coalesce(?3, due_at), error_message = ?4, tries = tries + 1
+                where id = ?1 and state = 'waiting'",
+                id,
+                state,
+                due,
+                error
+            )
+            .execute(&self.writer)
+            .await
+            .map_err(failed)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    target: &str,
+    notice: &Notice,
+    at: Timestamp,
+) -> Result<(), LedgerError> {
+    let (text, at) = (to_json(notice), at.as_millis());
+    sqlx::query!("insert into notices (target, notice, made_at, due_at) values (?1, ?2, ?3, ?3)", target, text, at)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}

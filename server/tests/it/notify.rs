@@ -1,0 +1,161 @@
+//! Telling people: from the end of a deployment in a real database to a request at a real socket.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::StatusCode;
+use release_manager::manager::{Manager, Ports, Settings};
+use release_manager::notice::Event;
+use release_manager::ports::Ledger;
+use release_manager::testing::{FakeSource, FakeSwarm};
+use serde_json::Value;
+use server::SystemClock;
+use server::config::default_pipeline;
+use server::notify::{Channel, Notifier, Target};
+use server::store::Store;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::samples::{crashed, deployment, outcomes, second, succeeded};
+
+/// A place that is told: it answers with the statuses it was given, then with 200.
+struct Receiver {
+    url: String,
+    got: mpsc::UnboundedReceiver<Value>,
+}
+
+type Answers = (Arc<Mutex<VecDeque<StatusCode>>>, mpsc::UnboundedSender<Value>);
+
+impl Receiver {
+    async fn start(answers: &[StatusCode]) -> Self {
+        let (told, got) = mpsc::unbounded_channel();
+        let state: Answers = (Arc::new(Mutex::new(answers.iter().copied().collect())), told);
+        let app = Router::new().route("/hook", post(receive)).with_state(state);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, got }
+    }
+
+    async fn next(&mut self) -> Value {
+        tokio::time::timeout(Duration::from_secs(30), self.got.recv()).await.expect("nobody told").unwrap()
+    }
+}
+
+async fn receive(State((answers, told)): State<Answers>, body: String) -> StatusCode {
+    let status = answers.lock().unwrap().pop_front().unwrap_or(StatusCode::OK);
+    told.send(serde_json::from_str(&body).unwrap()).unwrap();
+    status
+}
+
+/// A database and a notifier over it.
+struct Scene {
+    home: TempDir,
+    targets: Vec<Target>,
+}
+
+struct Running {
+    store: Arc<Store>,
+    stop: CancellationToken,
+    work: JoinHandle<()>,
+}
+
+impl Scene {
+    fn new(url: &str) -> Self {
+        let channel = Channel::Webhook { url: url.to_owned().into(), secret: Some("secret".to_owned().into()) };
+        let events = Some([Event::Failed, Event::Recovered].into());
+        let targets = vec![Target { name: "hook".to_owned(), events, environments: None, channel }];
+        Self { home: tempfile::tempdir().unwrap(), targets }
+    }
+
+    async fn start(&self) -> Running {
+        let store = Arc::new(Store::open(&self.home.path().join("rm.db")).await.unwrap());
+        let stop = CancellationToken::new();
+        let ports = Ports {
+            source: Arc::new(FakeSource::default()),
+            swarm: Arc::new(FakeSwarm::default()),
+            ledger: Arc::<Store>::clone(&store),
+            clock: Arc::new(SystemClock),
+        };
+        let settings = Settings {
+            pipeline: default_pipeline(&["stack.yml".parse().unwrap()], "lab").unwrap(),
+            poll_interval: Duration::from_mins(1),
+            health_interval: Duration::from_secs(5),
+            deployment_timeout: Duration::from_mins(5),
+            stability: Duration::from_secs(20),
+            bind_base: None,
+            demo: None,
+        };
+        let manager = Manager::new(ports, settings, stop.clone()).await.unwrap();
+        let public_url = Some("https://rm.example.org".to_owned());
+        let notifier = Notifier::new(Arc::clone(&store), self.targets.clone(), public_url).unwrap();
+        let work = tokio::spawn(notifier.run(manager, stop.clone()));
+        Running { store, stop, work }
+    }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.cancel();
+        self.work.await.unwrap();
+        self.store.close().await;
+    }
+}
+
+/// A deployment of prod that ends as told.
+async fn deploy(store: &Store, digit: char, well: bool) {
+    let id = store.begin(&deployment("prod", digit, "web=2")).await.unwrap();
+    let verdict = if well { succeeded() } else { crashed() };
+    store.finish(id, &outcomes(&[("web", "2", verdict)]), second(30)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_and_the_recovery_are_told_once_each_across_restarts() {
+    let mut receiver = Receiver::start(&[]).await;
+    let scene = Scene::new(&receiver.url);
+    let running = scene.start().await;
+    // Before the notifier has seen it: it looks when it starts, and when something moves.
+    deploy(&running.store, 'a', false).await;
+    running.stop().await;
+    let running = scene.start().await;
+    let failed = receiver.next().await;
+    assert_eq!(failed["type"], "release_manager.failed");
+    assert_eq!(failed["data"]["url"], "https://rm.example.org/deployments/1");
+    running.stop().await;
+    let running = scene.start().await;
+    deploy(&running.store, 'b', true).await;
+    running.stop().await;
+    let running = scene.start().await;
+    assert_eq!(receiver.next().await["type"], "release_manager.recovered");
+    running.stop().await;
+    assert!(receiver.got.try_recv().is_err(), "nothing is told twice");
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
+    let mut receiver = Receiver::start(&[StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY]).await;
+    let scene = Scene::new(&receiver.url);
+    let running = scene.start().await;
+    deploy(&running.store, 'a', false).await;
+    running.stop().await;
+    let running = scene.start().await;
+    receiver.next().await;
+    running.stop().await;
+    let running = scene.start().await;
+    assert_eq!(running.store.next_notice().await.unwrap(), None, "what was refused does not wait");
+    deploy(&running.store, 'b', false).await;
+    running.stop().await;
+    let running = scene.start().await;
+    receiver.next().await;
+    running.stop().await;
+    let running = scene.start().await;
+    assert!(running.store.next_notice().await.unwrap().is_some(), "what failed waits for its next try");
+    running.stop().await;
+}

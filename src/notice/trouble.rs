@@ -1,0 +1,199 @@
+//! Trouble that lasts: told once when it has lasted a while, and once when it is over.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Notice};
+use crate::live::{Live, Problem};
+use crate::names::EnvironmentName;
+use crate::time::Timestamp;
+
+/// How many seconds the repository or the Swarm may be away before anybody is told: a restart is no news.
+const PATIENCE: f64 = 60.0;
+
+/// What is in trouble.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    /// The repository.
+    Source,
+    /// The Swarm.
+    Engine,
+    /// An environment's newest revision.
+    Environment(EnvironmentName),
+}
+
+/// Of which trouble people have been told, and since when it has been.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Troubles {
+    #[serde(with = "pairs")]
+    told: BTreeMap<Key, Problem>,
+}
+
+impl Troubles {
+    /// What is to be told now. The same trouble is told once, however often it is met; an environment is told of again
+    /// when something else is wrong with it.
+    pub fn look(&mut self, live: &Live, now: Timestamp) -> Vec<Notice> {
+        let present = present(live);
+        let over: Vec<_> = self.told.keys().filter(|key| !present.contains_key(key)).cloned().collect();
+        let mut notices = Vec::new();
+        for key in over {
+            if let Some(problem) = self.told.remove(&key) {
+                notices.push(resolved(&key, &problem, live, now));
+            }
+        }
+        for (key, problem) in present {
+            let told = self.told.get(&key);
+            let news = match &key {
+                Key::Source | Key::Engine => told.is_none() && now.seconds_since(problem.since) >= PATIENCE,
+                Key::Environment(_) => told.is_none_or(|told| told.message != problem.message),
+            };
+            if news {
+                notices.push(told_of(&key, problem, live, now));
+                self.told.insert(key, problem.clone());
+            }
+        }
+        notices
+    }
+
+    /// When to look again although nothing has changed: the moment at which somebody's patience ends.
+    pub fn due(&self, live: &Live) -> Option<Timestamp> {
+        let waiting = present(live).into_iter().filter(|(key, _)| !self.told.contains_key(key));
+        #[expect(clippy::cast_possible_truncation, reason = "a minute")]
+        let patience = (PATIENCE * 1000.0) as i64;
+        waiting.map(|(_, problem)| Timestamp::from_millis(problem.since.as_millis() + patience)).min()
+    }
+}
+
+fn present(live: &Live) -> BTreeMap<Key, &Problem> {
+    let environments = live.environments.iter().filter_map(|(name, environment)| {
+        environment.problem.as_ref().map(|problem| (Key::Environment(name.clone()), problem))
+    });
+    let source = live.source.problem.as_ref().map(|problem| (Key::Source, problem));
+    let engine = live.engine_problem.as_ref().map(|problem| (Key::Engine, problem));
+    environments.chain(source).chain(engine).collect()
+}
+
+fn environment(key: &Key) -> Option<EnvironmentName> {
+    match key {
+        Key::Environment(name) => Some(name.clone()),
+        Key::Source | Key::Engine => None,
+    }
+}
+
+fn told_of(key: &Key, problem: &Problem, live: &Live, now: Timestamp) -> Notice {
+    let (event, title) = match key {
+        Key::Source => (Event::SourceLost, format!("{} cannot be read", live.source.name)),
+        Key::Engine => (Event::EngineLost, "The Docker Engine cannot be used".to_owned()),
+        Key::Environment(name) => (Event::Held, format!("{name}: the newest revision is not deployed")),
+    };
+    let lines = vec![problem.message.clone(), format!("Since {}. What runs keeps running.", problem.since)];
+    Notice { event, environment: environment(key), deployment: None, commit: None, at: now, title, lines }
+}
+
+fn resolved(key: &Key, problem: &Problem, live: &Live, now: Timestamp) -> Notice {
+    let title = match key {
+        Key::Source => format!("{} can be read again", live.source.name),
+        Key::Engine => "The Docker Engine can be used again".to_owned(),
+        Key::Environment(name) => format!("{name}: nothing stands in the way of the newest revision any more"),
+    };
+    let lines = vec![format!("It had been so since {}: {}", problem.since, problem.message)];
+    Notice {
+        event: Event::Resolved,
+        environment: environment(key),
+        deployment: None,
+        commit: None,
+        at: now,
+        title,
+        lines,
+    }
+}
+
+/// A map whose keys are no texts, as a list of pairs.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Key, Problem};
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Key, Problem>, serializer: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Key, Problem>, D::Error> {
+        Ok(Vec::<(Key, Problem)>::deserialize(from)?.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::EnvironmentHealth;
+    use crate::live::{LiveEnvironment, SourceState};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn live(source: Option<(i64, &str)>, preprod: Option<(i64, &str)>) -> Live {
+        let problem = |known: Option<(i64, &str)>| {
+            known.map(|(since, message)| Problem { since: at(since), message: message.to_owned() })
+        };
+        let environment = LiveEnvironment {
+            health: EnvironmentHealth { checked_at: None, services: BTreeMap::new() },
+            deployment: None,
+            problem: problem(preprod),
+        };
+        Live {
+            generation: 0,
+            source: SourceState {
+                name: "user/homelab".to_owned(),
+                branch: "main".to_owned(),
+                head: None,
+                checked_at: None,
+                problem: problem(source),
+                commit_url: None,
+            },
+            engine_problem: None,
+            environments: BTreeMap::from([("preprod".parse().unwrap(), environment)]),
+        }
+    }
+
+    fn titles(notices: &[Notice]) -> Vec<&str> {
+        notices.iter().map(|notice| notice.title.as_str()).collect()
+    }
+
+    #[test]
+    fn a_source_that_is_away_for_a_moment_is_no_news_and_for_longer_it_is_told_once_with_its_return() {
+        let mut troubles = Troubles::default();
+        assert_eq!(titles(&troubles.look(&live(Some((0, "no answer")), None), at(30))), [""; 0]);
+        assert_eq!(troubles.due(&live(Some((0, "no answer")), None)), Some(at(60)));
+        assert_eq!(titles(&troubles.look(&live(None, None), at(40))), [""; 0]);
+        let away = live(Some((100, "no answer")), None);
+        assert_eq!(titles(&troubles.look(&away, at(160))), ["user/homelab cannot be read"]);
+        assert_eq!(titles(&troubles.look(&live(Some((100, "another text")), None), at(500))), [""; 0]);
+        assert_eq!(titles(&troubles.look(&live(None, None), at(600))), ["user/homelab can be read again"]);
+        assert_eq!(titles(&troubles.look(&live(None, None), at(601))), [""; 0]);
+    }
+
+    #[test]
+    fn an_environment_is_told_of_at_once_and_again_only_when_something_else_is_wrong() {
+        let mut troubles = Troubles::default();
+        let told = "preprod: the newest revision is not deployed";
+        assert_eq!(titles(&troubles.look(&live(None, Some((0, "line 3"))), at(0))), [told]);
+        assert_eq!(titles(&troubles.look(&live(None, Some((5, "line 3"))), at(5))), [""; 0]);
+        assert_eq!(titles(&troubles.look(&live(None, Some((9, "line 4"))), at(9))), [told]);
+    }
+
+    #[test]
+    fn what_was_told_survives_a_restart() {
+        let mut troubles = Troubles::default();
+        let held = live(None, Some((0, "line 3")));
+        troubles.look(&held, at(0));
+        let text = serde_json::to_string(&troubles).unwrap();
+        let mut later: Troubles = serde_json::from_str(&text).unwrap();
+        assert_eq!((later.look(&held, at(9)).len(), later), (0, troubles));
+    }
+}
