@@ -23,6 +23,8 @@ pub enum Cause {
         /// The deployment whose release it is.
         to: DeploymentId,
     },
+    /// A person gave a stack file to the command line.
+    CommandLine,
 }
 
 /// Where a deployment stands. The words are those of the REST API and of history.

@@ -150,6 +150,27 @@ pub struct LiveStack {
     pub nodes: Vec<Node>,
 }
 
+/// An image with the digest that a registry gave for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// `app:1@sha256:…`.
+    pub image: String,
+    /// What it can run on; empty where the registry did not say.
+    pub platforms: Vec<Platform>,
+}
+
+/// What an image can run on. The names are those of the Engine API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Platform {
+    /// `amd64`; empty for `arm`, whose variants the Engine does not tell apart.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub architecture: String,
+    /// `linux`.
+    #[serde(default, rename = "OS", skip_serializing_if = "String::is_empty")]
+    pub os: String,
+}
+
 /// One write to the Engine. Networks, secrets and configs are named in service specs by name; the adapter puts in the
 /// ids that the Engine wants (`SecretID`, `ConfigID`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

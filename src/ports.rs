@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome, Status};
-use crate::engine::{LiveStack, Observation, Write};
+use crate::engine::{LiveStack, Observation, Pinned, Write};
 use crate::health::EnvironmentHealth;
 use crate::judge::Target;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
@@ -121,8 +121,8 @@ pub trait Swarm: Send + Sync {
     /// Writes. Only a rollout calls this. Returns the id of what was created or changed.
     async fn apply(&self, write: &Write) -> Result<String, SwarmError>;
 
-    /// The digest that a registry gives for the image, pinned: `app:1@sha256:…`. `None` where no registry could say.
-    async fn pin(&self, image: &str) -> Result<Option<String>, SwarmError>;
+    /// The digest that a registry gives for the image, and what the image runs on. `None` where no registry could say.
+    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError>;
 
     /// The last log lines of a task, oldest first; at most `lines`.
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError>;
@@ -167,6 +167,9 @@ pub enum SwarmError {
     /// Somebody has written since the version that was named.
     #[error("somebody else has changed the service meanwhile")]
     OutOfSequence,
+    /// The credentials for a registry cannot be used: which, and what to do.
+    #[error("{0}")]
+    Credentials(String),
     /// The Engine refuses the request for what it says.
     #[error("the Docker Engine refused: {0}")]
     Refused(String),

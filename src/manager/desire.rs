@@ -13,7 +13,7 @@ use crate::plan;
 use crate::ports::{Files, SourceError};
 use crate::release::ServiceVersion;
 use crate::revision::Revision;
-use crate::stack::{self, Input, Stack, StackError, StackFile, Variables, Warning};
+use crate::stack::{self, Input, Reach, Stack, StackError, StackFile, Variables, Warning};
 
 /// A rendered stack and what it says of versions. Images stand as in the files: no registry has been asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,7 @@ impl Inner {
             files: &stack_files,
             variables: &variables,
             bind_base: self.settings.bind_base.as_deref(),
+            reach: Reach::Repository,
         };
         let named = stack::referenced_files(input).map_err(ManagerError::Invalid)?;
         let contents = try_join_all(named.iter().map(|path| self.ports.source.read(path, at))).await?;

@@ -3,10 +3,12 @@
 //! It decides when something is deployed, never how: that is `plan`, `rollout` and `judge`.
 
 mod board;
+mod brought;
 mod compare;
 mod desire;
 mod error;
 mod lifecycle;
+mod pins;
 mod queries;
 mod sync;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::ManagerError;
+pub use pins::{Resolved, resolve_images};
 
 use crate::live::Live;
 use crate::names::{DeploymentId, EnvironmentName};

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use futures::future::try_join_all;
 use tracing::{debug, info, warn};
 
 use super::compare::blocked;
 use super::desire::{self, Desired};
-use super::{Inner, Manager, ManagerError, Permit};
+use super::{Inner, Manager, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName};
 use crate::pipeline::{Environment, Mode};
@@ -189,21 +188,22 @@ impl Inner {
             ActionKind::UpdateService { service, prior, .. } => Some((service, plan::image_of(prior))),
             _ => None,
         });
-        let pins = pins.filter_map(|(service, prior)| {
-            let wanted = plan::image_of(&desired.stack.services.get(service)?.spec)?;
-            (!wanted.contains('@')).then_some((service, wanted, prior))
-        });
-        let images = try_join_all(pins.map(async |(service, wanted, prior)| {
-            // A tag that has not changed keeps the digest that runs.
-            let image = match prior.filter(|prior| prior.split_once('@').is_some_and(|(name, _)| name == wanted)) {
-                Some(prior) => Some(prior.to_owned()),
-                None => self.ports.swarm.pin(wanted).await?,
+        let mut kept = BTreeMap::new();
+        let mut asked = BTreeMap::new();
+        for (service, prior) in pins {
+            let Some(wanted) = desired.stack.services.get(service).and_then(|wanted| plan::image_of(&wanted.spec))
+            else {
+                continue;
             };
-            Ok::<_, ManagerError>(image.map(|image| (service.clone(), image)))
-        }))
-        .await?;
-        let images: BTreeMap<_, _> = images.into_iter().flatten().collect();
-        let stack = plan::with_images(&desired.stack, &images);
+            // A tag that has not changed keeps the digest that runs.
+            match prior.filter(|prior| prior.split_once('@').is_some_and(|(name, _)| name == wanted)) {
+                Some(prior) => drop(kept.insert(service.clone(), prior.to_owned())),
+                None if wanted.contains('@') => (),
+                None => drop(asked.insert(service.clone(), wanted.to_owned())),
+            }
+        }
+        let pins = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
+        let stack = plan::with_pins(&plan::with_images(&desired.stack, &kept), &pins);
         let plan = plan::plan(&stack, &live, None);
         let services = desire::versions(&stack)?;
         Ok((Release { revision: Some(desired.revision), services }, stack, plan))

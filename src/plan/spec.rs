@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::canon;
-use crate::engine::{DEPLOYMENT_LABEL, IMAGE_LABEL, LiveStack};
+use crate::engine::{DEPLOYMENT_LABEL, IMAGE_LABEL, LiveStack, Pinned};
 use crate::names::{DeploymentId, ServiceName, StackName, Version};
 use crate::release::ServiceVersion;
 use crate::stack::Stack;
@@ -75,6 +75,20 @@ pub fn with_images(stack: &Stack, images: &BTreeMap<ServiceName, String>) -> Sta
     for (name, service) in &mut stack.services {
         if let Some(image) = images.get(name) {
             put_image(&mut service.spec, image);
+        }
+    }
+    stack
+}
+
+/// The stack with these images put in, and with the platforms that they can run on.
+#[must_use]
+pub fn with_pins(stack: &Stack, pins: &BTreeMap<ServiceName, Pinned>) -> Stack {
+    let mut stack = stack.clone();
+    for (name, pinned) in pins {
+        let Some(service) = stack.services.get_mut(name) else { continue };
+        put_image(&mut service.spec, &pinned.image);
+        if !pinned.platforms.is_empty() {
+            set(&mut service.spec, &["TaskTemplate", "Placement", "Platforms"], serde_json::json!(pinned.platforms));
         }
     }
     stack

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream;
+use futures::{stream, try_join};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -214,8 +214,8 @@ impl<'a> Rollout<'a> {
     }
 
     async fn try_look_before(&self) -> Result<Before, SwarmError> {
-        let live = self.inner.ports.swarm.live(&self.stack).await?;
-        let observation = self.inner.ports.swarm.observe(&self.stack).await?;
+        let swarm = &self.inner.ports.swarm;
+        let (live, observation) = try_join!(swarm.live(&self.stack), swarm.observe(&self.stack))?;
         let networks = live.networks.into_iter().map(|(name, network)| (network.id, name)).collect();
         Ok(Before { observation, networks })
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Before, Interrupted, Rollout, service_of};
 use crate::deployment::{Evidence, FailureReason, ServiceOutcome, Verdict};
-use crate::engine::{DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Write};
+use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Write};
 use crate::judge::{Target, Timing, Watch};
 use crate::live::ServicePhase;
 use crate::names::ServiceName;
@@ -61,7 +61,7 @@ impl Rollout<'_> {
         Ok(self.journal(&JournalEntry::Done { action: number, id }).await?)
     }
 
-    /// The id of an object of that name that carries this stack's label: an earlier try has made it.
+    /// The id of an object of that name that carries this stack's label and holds the same: an earlier try has made it.
     async fn own_object(&self, write: &Write) -> Option<String> {
         let live = self.inner.ports.swarm.live(&self.stack).await.ok()?;
         let (objects, spec) = match write {
@@ -71,8 +71,9 @@ impl Rollout<'_> {
             _ => return None,
         };
         let object = objects.get(spec.get("Name")?.as_str()?)?;
+        let is_same = |label: &str| object.labels.get(label).map(String::as_str) == spec["Labels"][label].as_str();
         let ours = object.labels.get(NAMESPACE_LABEL).is_some_and(|stack| stack == self.stack.as_str());
-        ours.then(|| object.id.clone())
+        (ours && is_same(CONTENT_LABEL)).then(|| object.id.clone())
     }
 
     /// Writes one service, or finds that it was written.
@@ -141,6 +142,10 @@ impl Rollout<'_> {
             in_doubt = true;
             match error {
                 SwarmError::OutOfSequence if sequence_tries < SEQUENCE_TRIES => sequence_tries += 1,
+                SwarmError::OutOfSequence => {
+                    let message = format!("the service changed at each of {SEQUENCE_TRIES} tries to write it");
+                    return Ok(Some(Verdict::Superseded { message }));
+                }
                 SwarmError::NameTaken(_) if sequence_tries < 1 => sequence_tries += 1,
                 SwarmError::NotFound(_) if target.spec.is_none() => {
                     return self.accepted(number, target, String::new()).await;

@@ -35,6 +35,12 @@ pub(crate) fn normalise(raw: &str) -> Result<String, String> {
     Ok(familiar)
 }
 
+/// The registry that an image comes from: `docker.io` where none is named.
+pub fn registry_of(image: &str) -> &str {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    split_domain(name).0
+}
+
 /// The registry and the path below it, both as Docker Hub's rules complete them.
 fn split_domain(name: &str) -> (&str, String) {
     let (domain, path) = match name.split_once('/') {
@@ -141,6 +147,20 @@ mod tests {
         check("index.docker.io/library/app:1", Some("app:1"));
         check("library/app:1", Some("app:1"));
         check("library/a/b:1", Some("library/a/b:1"));
+    }
+
+    #[test]
+    fn the_registry_is_the_hub_unless_one_is_named() {
+        for (image, registry) in [
+            ("app", "docker.io"),
+            ("user/app:1", "docker.io"),
+            ("index.docker.io/app", "docker.io"),
+            ("localhost/app", "localhost"),
+            ("127.0.0.1:5000/team/app:1@sha256:0", "127.0.0.1:5000"),
+            ("ghcr.io/a/b", "ghcr.io"),
+        ] {
+            assert_eq!(registry_of(image), registry, "{image}");
+        }
     }
 
     #[test]

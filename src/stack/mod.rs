@@ -49,6 +49,7 @@ use load::paths::Base;
 use yaml::{Cursor, Node};
 
 pub use crate::env_file::Variables;
+pub use image::registry_of;
 
 /// A stack file: where it stands and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,18 @@ pub struct Input<'a> {
     pub variables: &'a Variables,
     /// Where relative bind mounts lead to on the nodes: the absolute directory that `.` stands for. `None` refuses them.
     pub bind_base: Option<&'a str>,
+    /// How far the paths of the files that the stack names may lead.
+    pub reach: Reach,
+}
+
+/// How far the paths of files (`file`, `env_file`) may lead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Into the repository and not out of it: whoever writes it need not be trusted with the machine's own files.
+    #[default]
+    Repository,
+    /// Anywhere on the machine of the person who names the files. Every [`RepoPath`] counts from its root then.
+    Machine,
 }
 
 /// A rendered stack: everything that the Engine is to be asked for, in the Engine API's own JSON.
@@ -183,7 +196,7 @@ fn surroundings<'a>(input: Input<'a>, base: &'a Base, files: Option<&'a Files>, 
 
 /// Reads and checks every file. The last value says whether all of them could be read.
 fn check_all(input: Input<'_>, findings: &mut Findings) -> (Base, Vec<Checked>, bool) {
-    let base = input.files.first().map(|file| Base::of(&file.path)).unwrap_or_default();
+    let base = input.files.first().map(|file| Base::of(&file.path, input.reach)).unwrap_or_default();
     let mut version: Option<(String, Place)> = None;
     let mut checked = Vec::new();
     for (order, file) in input.files.iter().enumerate() {

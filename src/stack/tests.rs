@@ -18,7 +18,13 @@ fn try_render(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let stack: StackName = "shop".parse().unwrap();
-    let input = Input { stack: &stack, files: &files, variables: &variables, bind_base: Some("/srv/shop") };
+    let input = Input {
+        stack: &stack,
+        files: &files,
+        variables: &variables,
+        bind_base: Some("/srv/shop"),
+        reach: Reach::Repository,
+    };
     render(input, at_hand)
 }
 
@@ -100,7 +106,13 @@ fn check_snapshot(name: &str, files: &[(&str, &str)], variables: &str) {
     let variables =
         if variables.is_empty() { Variables::new() } else { crate::env_file::parse(variables.as_bytes()).unwrap() };
     let stack: StackName = "shop".parse().unwrap();
-    let input = Input { stack: &stack, files: &files, variables: &variables, bind_base: Some("/srv/shop") };
+    let input = Input {
+        stack: &stack,
+        files: &files,
+        variables: &variables,
+        bind_base: Some("/srv/shop"),
+        reach: Reach::Repository,
+    };
     let wanted = referenced_files(input).unwrap();
     let at_hand = at_hand().into_iter().filter(|(path, _)| wanted.contains(path)).collect();
     let (stack, warnings) = render(input, &at_hand).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
@@ -201,7 +213,8 @@ fn a_relative_bind_mount_needs_a_directory_on_the_nodes() {
     let stack: StackName = "shop".parse().unwrap();
     let text = "services: {a: {image: x, volumes: ['./conf:/conf']}}".to_owned();
     let files = [StackFile { path: "s.yml".parse().unwrap(), text }];
-    let input = Input { stack: &stack, files: &files, variables: &Variables::new(), bind_base: None };
+    let input =
+        Input { stack: &stack, files: &files, variables: &Variables::new(), bind_base: None, reach: Reach::Repository };
     let errors = render(input, &Files::new()).unwrap_err();
     assert!(errors[0].to_string().contains("`./conf` is relative"), "{errors:?}");
 }

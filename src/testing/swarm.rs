@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::engine::{
-    LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Task, UpdateStatus, Write,
+    LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Pinned, Platform, Task, UpdateStatus, Write,
 };
 use crate::names::StackName;
 use crate::plan;
@@ -32,6 +32,8 @@ struct World {
     writes: Vec<Write>,
     unreachable: bool,
     lose_answers: u32,
+    digests: BTreeMap<String, String>,
+    asked: Vec<String>,
     counter: u64,
 }
 
@@ -56,6 +58,16 @@ impl FakeSwarm {
     /// The next writes are done, but their answers never arrive.
     pub fn lose_answers(&self, count: u32) {
         self.world().lose_answers = count;
+    }
+
+    /// A registry knows this image by this digest from now on.
+    pub fn publish(&self, image: &str, digest: &str) {
+        self.world().digests.insert(image.to_owned(), digest.to_owned());
+    }
+
+    /// The images that a registry was asked for, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.world().asked.clone()
     }
 
     /// Everything that was written, in order.
@@ -266,8 +278,13 @@ impl Swarm for FakeSwarm {
         if lost { Err(unreachable_engine()) } else { Ok(done) }
     }
 
-    async fn pin(&self, _image: &str) -> Result<Option<String>, SwarmError> {
-        self.reach().map(|_| None)
+    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+        let mut world = self.reach()?;
+        world.asked.push(image.to_owned());
+        Ok(world.digests.get(image).map(|digest| Pinned {
+            image: format!("{image}@{digest}"),
+            platforms: vec![Platform { architecture: "amd64".to_owned(), os: "linux".to_owned() }],
+        }))
     }
 
     async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {

@@ -81,6 +81,7 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Sync => "Sync from git".to_owned(),
         Cause::Promotion { from } => format!("Promotion from {from}"),
         Cause::Rollback { to } => format!("Rollback to deployment {to}"),
+        Cause::CommandLine => "Command line".to_owned(),
     }
 }
 

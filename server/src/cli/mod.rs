@@ -3,6 +3,7 @@
 mod demo;
 mod healthcheck;
 mod serve;
+mod stack;
 
 use std::process::ExitCode;
 
@@ -18,9 +19,9 @@ pub struct Cli {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, global = true)]
     log_format: LogFormat,
 
-    /// What is logged: a level, or a list such as `info,sqlx=warn`.
-    #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
-    log_level: String,
+    /// What is logged: a level, or a list such as `info,sqlx=warn`. [default: info; of the commands for people: warn]
+    #[arg(long, env = "LOG_LEVEL", global = true)]
+    log_level: Option<String>,
 
     #[command(subcommand)]
     command: Command,
@@ -34,41 +35,57 @@ enum Command {
     Demo(demo::Args),
     /// Ask the server on this machine whether it is well; for a container's health check.
     Healthcheck,
+    /// Stack files at the command line, as `docker stack` has them; no database and no repository are needed.
+    #[command(subcommand)]
+    Stack(stack::Command),
     /// Make the database, or bring it to this version's schema, and stop.
     DbInit,
 }
 
-/// A command that failed, in one line, and the exit code that says which kind of failure it is.
+/// A command that failed, and the exit code that says which kind of failure it is.
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
-    message: String,
+    /// What to say, in one line as a rule; `None` where everything has been said.
+    message: Option<String>,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.message.as_deref().unwrap_or_default())
+    }
 }
 
 impl Failure {
     /// Something at run time.
     #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn new(message: impl ToString) -> Self {
-        Self { code: 1, message: message.to_string() }
+        Self { code: 1, message: Some(message.to_string()) }
     }
 
     /// A wrong setting (`EX_CONFIG` of sysexits.h).
     #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn setting(message: impl ToString) -> Self {
-        Self { code: 78, message: message.to_string() }
+        Self { code: 78, message: Some(message.to_string()) }
     }
 
     /// Something that is in use elsewhere (`EX_TEMPFAIL` of sysexits.h).
     #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn temporary(message: impl ToString) -> Self {
-        Self { code: 75, message: message.to_string() }
+        Self { code: 75, message: Some(message.to_string()) }
+    }
+
+    /// An exit code that says all there is to say.
+    fn silent(code: u8) -> Self {
+        Self { code, message: None }
     }
 }
 
 impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> ExitCode {
-        let ended = telemetry::start(self.log_format, &self.log_level)
+        let log_level = self.log_level.as_deref().unwrap_or_else(|| self.command.usual_log_level());
+        let ended = telemetry::start(self.log_format, log_level)
             .map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))
             .and_then(|()| runtime())
             .and_then(|runtime| runtime.block_on(self.command.run()));
@@ -76,8 +93,10 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 use std::io::Write;
-                // Where standard error is closed there is nobody left to tell.
-                let _ = writeln!(std::io::stderr(), "release-manager: {}", failure.message);
+                if let Some(message) = failure.message {
+                    // Where standard error is closed there is nobody left to tell.
+                    let _ = writeln!(std::io::stderr(), "release-manager: {message}");
+                }
                 ExitCode::from(failure.code)
             }
         }
@@ -89,11 +108,17 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 impl Command {
+    /// Whoever waits for a command reads what it prints; a server's log is all that it says.
+    fn usual_log_level(&self) -> &'static str {
+        if matches!(self, Self::Stack(_)) { "warn" } else { "info" }
+    }
+
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve => serve::run().await,
             Self::Demo(args) => demo::run(args).await,
             Self::Healthcheck => healthcheck::run().await,
+            Self::Stack(command) => command.run().await,
             Self::DbInit => serve::init_database().await,
         }
     }

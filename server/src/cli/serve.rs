@@ -20,7 +20,7 @@ use crate::http::{Webhooks, router};
 use crate::notify::Notifier;
 use crate::source::{Git, GitHub};
 use crate::store::{OpenError, Store};
-use crate::swarm::DockerSwarm;
+use crate::swarm::{DockerSwarm, Registries};
 
 /// How long a stop waits for what is under way. The next process takes up what was not finished.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -29,6 +29,13 @@ const WITHOUT_TOKEN: Duration = Duration::from_secs(75);
 
 /// The process environment: the one place where it is read.
 pub(super) struct ProcessEnvironment;
+
+impl ProcessEnvironment {
+    /// Every variable.
+    pub(super) fn all() -> std::env::VarsOs {
+        std::env::vars_os()
+    }
+}
 
 impl Settings for ProcessEnvironment {
     fn get(&self, name: &str) -> Option<String> {
@@ -60,6 +67,7 @@ pub(super) async fn run() -> Result<(), Failure> {
     };
     let swarm =
         DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
+    let swarm = with_registries(swarm)?;
     let store = Arc::new(open(&config.database).await?);
     let notifier = if config.targets.is_empty() {
         None
@@ -78,6 +86,14 @@ pub(super) struct Outside {
     pub(super) webhook_secret: Option<SecretString>,
     /// Who tells people; `None` where nobody is to be told.
     pub(super) notifier: Option<Notifier>,
+}
+
+/// The Swarm with the credentials in the directory that `DOCKER_CONFIG` names, if it names one.
+fn with_registries(swarm: DockerSwarm) -> Result<DockerSwarm, Failure> {
+    let Some(directory) = ProcessEnvironment.get("DOCKER_CONFIG") else { return Ok(swarm) };
+    let registries = Registries::in_directory(Path::new(&directory)).for_nodes();
+    registries.check().map_err(|error| Failure::setting(format!("DOCKER_CONFIG: {error}")))?;
+    Ok(swarm.with_registries(registries))
 }
 
 /// Makes the database or brings it up to date.

@@ -24,7 +24,13 @@ pub async fn prod(ports: &Ports, settings: &Settings) -> Result<(), String> {
         let text = String::from_utf8(read(path).await?).map_err(words)?;
         files.push(stack::StackFile { path: path.clone(), text });
     }
-    let input = stack::Input { stack: &prod.stack, files: &files, variables: &variables, bind_base: None };
+    let input = stack::Input {
+        stack: &prod.stack,
+        files: &files,
+        variables: &variables,
+        bind_base: None,
+        reach: stack::Reach::Repository,
+    };
     let mut contents = release_manager::ports::Files::new();
     for path in stack::referenced_files(input).map_err(|errors| format!("{errors:?}"))? {
         let content = read(&path).await?;
@@ -39,7 +45,7 @@ pub async fn prod(ports: &Ports, settings: &Settings) -> Result<(), String> {
             images.insert(service.clone(), pinned);
         }
     }
-    let rendered = plan::with_images(&rendered, &images);
+    let rendered = plan::with_pins(&rendered, &images);
     for action in plan::plan(&rendered, &live, None).actions {
         if let Some(write) = &action.write {
             ports.swarm.apply(write).await.map_err(words)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use futures::TryFutureExt;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -17,6 +17,7 @@ use url::form_urlencoded;
 
 use super::errors::{Trouble, is_version_refusal, message_of};
 use super::host::{Endpoint, InvalidDockerHost};
+use super::registries;
 use super::wire::{Body, Wire};
 
 /// How long a read may take.
@@ -41,11 +42,33 @@ struct Negotiated {
 }
 
 /// A question in plain JSON.
-struct Question<'a> {
+pub(super) struct Question<'a> {
     method: Method,
     path: &'a str,
     query: &'a [(&'a str, &'a str)],
     body: Option<&'a Value>,
+    /// Credentials for a registry.
+    auth: Option<HeaderValue>,
+}
+
+impl<'a> Question<'a> {
+    /// `GET`.
+    pub(super) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, query: &[], body: None, auth: None }
+    }
+
+    /// `POST` of a body.
+    pub(super) fn post(path: &'a str, body: &'a Value) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(path) }
+    }
+
+    pub(super) fn with_query(self, query: &'a [(&'a str, &'a str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    pub(super) fn with_auth(self, auth: Option<HeaderValue>) -> Self {
+        Self { auth, ..self }
+    }
 }
 
 impl Client {
@@ -69,17 +92,17 @@ impl Client {
 
     /// `GET`, read as JSON.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, SwarmError> {
-        self.bounded(READ, self.json(READ, &Question { method: Method::GET, path, query, body: None })).await
+        self.answer(READ, &Question::get(path).with_query(query)).await
     }
 
-    /// `POST`; the answer read as JSON.
-    pub(super) async fn post(&self, path: &str, query: &[(&str, &str)], body: &Value) -> Result<Value, SwarmError> {
-        self.bounded(WRITE, self.json(WRITE, &Question { method: Method::POST, path, query, body: Some(body) })).await
+    /// The answer to a question, read as JSON.
+    pub(super) async fn answer(&self, limit: Duration, question: &Question<'_>) -> Result<Value, SwarmError> {
+        self.bounded(limit, self.json(limit, question)).await
     }
 
     /// `GET` of an answer that goes on; only its head must come in time.
     pub(super) async fn open(&self, path: &str, query: &[(&str, &str)]) -> Result<Incoming, SwarmError> {
-        let question = Question { method: Method::GET, path, query, body: None };
+        let question = Question::get(path).with_query(query);
         let response = self.bounded(READ, self.exchange(READ, &question)).await?;
         Ok(response.into_body())
     }
@@ -157,14 +180,14 @@ impl Client {
             uri.push_str(&form_urlencoded::Serializer::new(String::new()).extend_pairs(question.query).finish());
         }
         let body = question.body.map(Value::to_string).unwrap_or_default();
-        Request::builder()
-            .method(question.method.clone())
-            .uri(uri)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync())
-            .map_err(|error| {
-                trouble.refusal(StatusCode::BAD_REQUEST.as_u16(), &format!("`{}`: {error}", question.path))
-            })
+        let mut request =
+            Request::builder().method(question.method.clone()).uri(uri).header(CONTENT_TYPE, "application/json");
+        if let Some(auth) = &question.auth {
+            request = request.header(registries::HEADER, auth);
+        }
+        request.body(Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync()).map_err(|error| {
+            trouble.refusal(StatusCode::BAD_REQUEST.as_u16(), &format!("`{}`: {error}", question.path))
+        })
     }
 
     /// bollard, speaking the newest version that both it and the Engine know.

@@ -8,34 +8,45 @@ mod changes;
 mod client;
 mod errors;
 mod host;
+mod list;
 mod live;
 mod logs;
 mod observe;
 mod pin;
 mod read;
+mod registries;
 mod wire;
 mod write;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use release_manager::engine::{LiveStack, Observation, Write};
+use release_manager::engine::{LiveStack, Observation, Pinned, Write};
 use release_manager::names::StackName;
 use release_manager::ports::{Swarm, SwarmError};
 use serde_json::Value;
 
 use client::{Client, READ};
 pub use host::InvalidDockerHost;
+pub use list::{ServiceRow, StackRow, TaskRow};
+pub use registries::{Registries, RegistryError};
 
 /// The Swarm whose manager is at `DOCKER_HOST`.
 pub struct DockerSwarm {
     client: Client,
+    registries: Option<Registries>,
 }
 
 impl DockerSwarm {
     /// Takes `unix:///path/to/docker.sock` or `tcp://host:port`. Nothing is sent before the first question, so that an
     /// Engine that is down is an error then, and comes back without a restart of ours.
     pub fn connect(host: &str) -> Result<Self, InvalidDockerHost> {
-        Ok(Self { client: Client::new(host)? })
+        Ok(Self { client: Client::new(host)?, registries: None })
+    }
+
+    /// The same Swarm, with credentials for registries.
+    #[must_use]
+    pub fn with_registries(self, registries: Registries) -> Self {
+        Self { registries: Some(registries), ..self }
     }
 }
 
@@ -60,11 +71,11 @@ impl Swarm for DockerSwarm {
     }
 
     async fn apply(&self, write: &Write) -> Result<String, SwarmError> {
-        write::apply(&self.client, write).await
+        write::apply(&self.client, self.registries.as_ref(), write).await
     }
 
-    async fn pin(&self, image: &str) -> Result<Option<String>, SwarmError> {
-        pin::pin(&self.client, image).await
+    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+        pin::pin(&self.client, self.registries.as_ref(), image).await
     }
 
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError> {

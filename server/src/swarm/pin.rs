@@ -2,37 +2,58 @@
 
 use std::time::Duration;
 
+use release_manager::engine::{Pinned, Platform};
 use release_manager::ports::SwarmError;
+use serde_json::Value;
 use tracing::debug;
 
-use super::client::Client;
+use super::client::{Client, Question};
+use super::read;
+use super::registries::Registries;
 
 /// How long a registry may take; it is often far away, and asked by the Engine.
 const DISTRIBUTION: Duration = Duration::from_secs(20);
 
-pub(super) async fn pin(client: &Client, image: &str) -> Result<Option<String>, SwarmError> {
-    if image.contains('@') {
-        return Ok(Some(image.to_owned()));
-    }
+pub(super) async fn pin(
+    client: &Client,
+    registries: Option<&Registries>,
+    image: &str,
+) -> Result<Option<Pinned>, SwarmError> {
     let tagged = with_tag(image);
-    let found = client.ask(DISTRIBUTION, |docker| {
-        let tagged = tagged.clone();
-        async move { docker.inspect_registry_image(&tagged, None).await }
-    });
-    match found.await {
-        Ok(found) => Ok(found.descriptor.digest.map(|digest| format!("{tagged}@{digest}"))),
-        Err(error @ SwarmError::Unreachable { .. }) => Err(error),
+    let auth = registries.map(|registries| registries.for_question(image)).transpose();
+    let auth = auth.map_err(|error| SwarmError::Credentials(error.to_string()))?.flatten();
+    let path = format!("/distribution/{tagged}/json");
+    let found = match client.answer(DISTRIBUTION, &Question::get(&path).with_auth(auth)).await {
+        Ok(found) => found,
+        Err(error @ SwarmError::Unreachable { .. }) => return Err(error),
         Err(error) => {
             debug!(image, %error, "No registry gives a digest for {image}");
-            Ok(None)
+            Value::Null
         }
-    }
+    };
+    let is_pinned = image.contains('@');
+    let pinned = match read::text(&found, "/Descriptor/digest") {
+        _ if is_pinned => Some(image.to_owned()),
+        digest => digest.map(|digest| format!("{tagged}@{digest}")),
+    };
+    Ok(pinned.map(|image| Pinned { image, platforms: platforms(&found) }))
+}
+
+/// As the docker command takes them over: the variants of `arm` go by several names, so none is asked for.
+fn platforms(answer: &Value) -> Vec<Platform> {
+    let platforms = answer.get("Platforms").and_then(Value::as_array).into_iter().flatten();
+    let word = |platform: &Value, at: &str| read::text(platform, at).unwrap_or_default().to_owned();
+    let platform = |platform: &Value| Platform {
+        architecture: Some(word(platform, "/architecture")).filter(|name| name != "arm").unwrap_or_default(),
+        os: word(platform, "/os"),
+    };
+    platforms.map(platform).collect()
 }
 
 /// The image with its tag, which is `latest` where none is named. The port of a registry is no tag.
 fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
-    if name.contains(':') { image.to_owned() } else { format!("{image}:latest") }
+    if name.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
 #[cfg(test)]
@@ -44,6 +65,7 @@ mod tests {
         for (image, tagged) in [
             ("app", "app:latest"),
             ("app:1", "app:1"),
+            ("app@sha256:0", "app@sha256:0"),
             ("registry:5000/app", "registry:5000/app:latest"),
             ("registry:5000/team/app:2", "registry:5000/team/app:2"),
         ] {

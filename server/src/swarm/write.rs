@@ -3,24 +3,34 @@
 use std::collections::BTreeMap;
 
 use futures::try_join;
+use http::HeaderValue;
 use release_manager::engine::Write;
 use release_manager::ports::SwarmError;
 use serde_json::Value;
 use tracing::warn;
 
-use super::client::{Client, WRITE, filter, segment};
+use super::client::{Client, Question, WRITE, filter, segment};
 use super::read;
+use super::registries::Registries;
 
-pub(super) async fn apply(client: &Client, write: &Write) -> Result<String, SwarmError> {
+pub(super) async fn apply(
+    client: &Client,
+    registries: Option<&Registries>,
+    write: &Write,
+) -> Result<String, SwarmError> {
     match write {
-        Write::CreateNetwork { spec } => create(client, "/networks/create", spec).await,
-        Write::CreateSecret { spec } => create(client, "/secrets/create", spec).await,
-        Write::CreateConfig { spec } => create(client, "/configs/create", spec).await,
+        Write::CreateNetwork { spec } => create(client, Question::post("/networks/create", spec)).await,
+        Write::CreateSecret { spec } => create(client, Question::post("/secrets/create", spec)).await,
+        Write::CreateConfig { spec } => create(client, Question::post("/configs/create", spec)).await,
         Write::CreateService { spec } => {
+            let auth = credentials(registries, spec)?;
             let spec = with_ids(client, spec).await?;
-            create(client, "/services/create", &spec).await.map_err(missing_reference)
+            let question = Question::post("/services/create", &spec).with_auth(auth);
+            create(client, question).await.map_err(missing_reference)
         }
-        Write::UpdateService { id, version, spec } => update(client, id, *version, spec).await,
+        Write::UpdateService { id, version, spec } => {
+            update(client, id, *version, spec, credentials(registries, spec)?).await
+        }
         Write::RemoveService { id } => {
             remove(client, id, |docker, id| async move { docker.delete_service(&id).await }).await
         }
@@ -36,17 +46,33 @@ pub(super) async fn apply(client: &Client, write: &Write) -> Result<String, Swar
     }
 }
 
-async fn create(client: &Client, path: &str, spec: &Value) -> Result<String, SwarmError> {
-    let answer = client.post(path, &[], spec).await?;
-    report_warnings(&answer);
-    let id = read::text(&answer, "/ID").or_else(|| read::text(&answer, "/Id"));
-    id.map(str::to_owned).ok_or_else(|| client.trouble(WRITE).unreadable(format!("`{path}` gave no id")))
+/// What nodes need to fetch the image of a service. Without it an update leaves the Engine what it has.
+fn credentials(registries: Option<&Registries>, spec: &Value) -> Result<Option<HeaderValue>, SwarmError> {
+    let (Some(registries), Some(image)) = (registries, read::text(spec, "/TaskTemplate/ContainerSpec/Image")) else {
+        return Ok(None);
+    };
+    registries.for_service(image).map_err(|error| SwarmError::Credentials(error.to_string()))
 }
 
-async fn update(client: &Client, id: &str, version: u64, spec: &Value) -> Result<String, SwarmError> {
+async fn create(client: &Client, question: Question<'_>) -> Result<String, SwarmError> {
+    let answer = client.answer(WRITE, &question).await?;
+    report_warnings(&answer);
+    let id = read::text(&answer, "/ID").or_else(|| read::text(&answer, "/Id"));
+    id.map(str::to_owned).ok_or_else(|| client.trouble(WRITE).unreadable("what was created has no id"))
+}
+
+async fn update(
+    client: &Client,
+    id: &str,
+    version: u64,
+    spec: &Value,
+    auth: Option<HeaderValue>,
+) -> Result<String, SwarmError> {
     let spec = with_ids(client, spec).await?;
     let path = format!("/services/{}/update", segment(id));
-    match client.post(&path, &[("version", &version.to_string())], &spec).await {
+    let version = version.to_string();
+    let query = [("version", &*version)];
+    match client.answer(WRITE, &Question::post(&path, &spec).with_query(&query).with_auth(auth)).await {
         Ok(answer) => {
             report_warnings(&answer);
             Ok(id.to_owned())

@@ -7,5 +7,6 @@ mod fake_github;
 mod flow;
 mod notify;
 mod source;
+mod stack;
 mod store;
 mod swarm;

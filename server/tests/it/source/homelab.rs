@@ -6,7 +6,7 @@ use std::fs;
 use git2::{Repository, StatusOptions};
 use release_manager::env_file;
 use release_manager::ports::Files;
-use release_manager::stack::{self, Input, Stack, StackFile};
+use release_manager::stack::{self, Input, Reach, Stack, StackFile};
 use server::demo::homelab::{self, HomelabError, Sample};
 use tempfile::TempDir;
 
@@ -24,7 +24,8 @@ fn rendered(environment: &str) -> Stack {
     let file = StackFile { path: path("docker-swarm-stack.yml"), text: text("docker-swarm-stack.yml").to_owned() };
     let name = format!("homelab-{environment}").parse().unwrap();
     let variables = variables(environment);
-    let input = Input { stack: &name, files: &[file], variables: &variables, bind_base: None };
+    let input =
+        Input { stack: &name, files: &[file], variables: &variables, bind_base: None, reach: Reach::Repository };
     let wanted = stack::referenced_files(input).unwrap();
     let files: Files =
         wanted.into_iter().map(|path| (path.clone(), text(path.as_str()).as_bytes().to_owned())).collect();

@@ -330,8 +330,8 @@ async fn the_networks_of_every_engine_are_there(world: &World) {
 
 async fn an_image_is_pinned_or_no_registry_knows_it(world: &World) {
     let pinned = "app:1@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    assert_eq!(world.swarm.pin(pinned).await.unwrap().as_deref(), Some(pinned));
+    assert_eq!(world.swarm.pin(pinned).await.unwrap().map(|found| found.image).as_deref(), Some(pinned));
     let found = world.swarm.pin("app:1").await.unwrap();
-    assert!(found.as_deref().is_none_or(|image| image.starts_with("app:1@sha256:")), "{found:?}");
+    assert!(found.as_ref().is_none_or(|found| found.image.starts_with("app:1@sha256:")), "{found:?}");
     assert_eq!(world.swarm.pin("127.0.0.1:1/app:missing").await.unwrap(), None);
 }

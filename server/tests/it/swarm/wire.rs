@@ -186,12 +186,15 @@ async fn an_image_is_pinned_to_the_digest_of_its_registry() {
     let fake = Fake::new(|asked| {
         if asked.is("GET", "/distribution/registry:5000/app:latest/json") {
             let descriptor = json!({"mediaType": "x", "digest": "sha256:abc", "size": 1});
-            return Answer::Json(200, json!({"Descriptor": descriptor, "Platforms": []}));
+            let platforms = json!([{"architecture": "amd64", "os": "linux"}, {"architecture": "arm", "os": "linux"}]);
+            return Answer::Json(200, json!({"Descriptor": descriptor, "Platforms": platforms}));
         }
         Answer::Json(500, json!({"message": "no basic auth credentials"}))
     });
-    let pinned = fake.swarm.pin("registry:5000/app").await.unwrap();
-    assert_eq!(pinned.as_deref(), Some("registry:5000/app:latest@sha256:abc"));
+    let pinned = fake.swarm.pin("registry:5000/app").await.unwrap().unwrap();
+    assert_eq!(pinned.image, "registry:5000/app:latest@sha256:abc");
+    // The variants of arm cannot be told apart.
+    assert_eq!(json!(pinned.platforms), json!([{"Architecture": "amd64", "OS": "linux"}, {"OS": "linux"}]));
     assert_eq!(fake.swarm.pin("private/app:1").await.unwrap(), None);
 }
 

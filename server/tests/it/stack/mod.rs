@@ -1,0 +1,5 @@
+//! `release-manager stack` as a person runs it: the real program, against the simulated Engine and a real one.
+
+mod commands;
+mod deploying;
+mod scene;
