@@ -55,18 +55,24 @@ impl Manager {
         let began = Instant::now();
         let mut removed = Vec::new();
         loop {
+            let left = plan::leftovers(stack, &inner.ports.swarm.live(stack).await?);
+            if left.is_empty() {
+                return Ok(removed);
+            }
             let mut trouble = None;
-            for leftover in plan::leftovers(stack, &inner.ports.swarm.live(stack).await?) {
+            for leftover in left {
                 match inner.ports.swarm.apply(&leftover.write).await {
+                    Ok(_) if removed.contains(&leftover.what) => (),
                     Ok(_) => removed.push(leftover.what),
+                    // A network that was removed is listed until the last container of this node has left it.
                     Err(SwarmError::NotFound(_)) => (),
                     Err(error) => trouble = Some(error),
                 }
             }
             match trouble {
-                None => return Ok(removed),
                 Some(error) if began.elapsed() >= inner.settings.deployment_timeout => return Err(error.into()),
-                Some(_) => tokio::time::sleep(AGAIN).await,
+                None if began.elapsed() >= inner.settings.deployment_timeout => return Ok(removed),
+                _ => tokio::time::sleep(AGAIN).await,
             }
         }
     }

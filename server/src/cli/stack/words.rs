@@ -77,7 +77,12 @@ pub(super) fn ending(stack: &StackName, outcome: &Outcome) -> String {
     let count = |status| outcome.services.values().filter(|service| service.verdict.status() == status).count();
     let of = outcome.services.len();
     let services = if of == 1 { "service" } else { "services" };
+    let removed = outcome.services.values().filter(|service| service.verdict == Verdict::Pruned).count();
     let first = match (outcome.status, &outcome.error_message) {
+        (Status::Success, _) if removed == of => format!("Stack {stack}: {of} {services} removed"),
+        (Status::Success, _) if removed > 0 => {
+            format!("Stack {stack}: {} of {of} {services} deployed, {removed} removed", of - removed)
+        }
         (Status::Success, _) => format!("Stack {stack}: {of} {services} deployed"),
         (_, Some(message)) => format!("Stack {stack}: not deployed: {message}"),
         (_, None) => format!(
