@@ -25,9 +25,10 @@ e2e: ## Run the browser tests alone
 	@scripts/setup test
 	@scripts/test e2e
 
-bench: ## Measure start, memory, first load, and the time from a commit to the verdict
+bench: ## Measure start, memory, first load, commit to verdict, and stack deploy beside the docker command
 	@scripts/setup release
 	@scripts/bench
+	@scripts/bench-stack
 
 lint: ## Check format, lints, dependencies and the rules of the architecture
 	@scripts/setup build

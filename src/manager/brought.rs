@@ -83,3 +83,6 @@ impl Manager {
         self.inner.tasks.spawn(watch::follow_engine(Arc::clone(&self.inner)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,5 @@
 
 mod commands;
 mod deploying;
+mod registry;
 mod scene;
