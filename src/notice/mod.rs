@@ -144,6 +144,7 @@ fn origin(deployment: &Deployment) -> String {
         Cause::Sync => "Deployed from the repository".to_owned(),
         Cause::Promotion { from } => format!("Promoted from {from}"),
         Cause::Rollback { to } => format!("Rolled back to deployment {to}"),
+        Cause::CommandLine => "Deployed from the command line".to_owned(),
     };
     let revision = deployment.commit_sha.as_ref().map(|sha| format!(", revision {}", sha.short())).unwrap_or_default();
     format!("{cause} by {}{revision}", deployment.actor)
