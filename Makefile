@@ -1,6 +1,6 @@
 # Every target in a line: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: demo dev test e2e bench lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
+.PHONY: demo dev test e2e bench openapi lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
 
 PORT ?= 8080
 ENGINE ?= simulated
@@ -29,6 +29,9 @@ bench: ## Measure start, memory, first load, commit to verdict, and stack deploy
 	@scripts/setup release
 	@scripts/bench
 	@scripts/bench-stack
+
+openapi: ## Write docs/openapi.json, the description of the REST API
+	@UPDATE_OPENAPI=1 cargo test --quiet --locked --package server --lib http::openapi
 
 lint: ## Check format, lints, dependencies and the rules of the architecture
 	@scripts/setup build

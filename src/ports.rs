@@ -282,6 +282,36 @@ pub struct Latest {
     pub status: Status,
 }
 
+/// A release as a deployment has stored it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeployedRelease {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// What the environment was to have in the end.
+    pub release: Release,
+    /// Where the deployment stands.
+    pub status: Status,
+    /// Who started it.
+    pub actor: Actor,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it runs.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Which releases are asked for; newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseFilter {
+    /// Only this environment.
+    pub environment: Option<EnvironmentName>,
+    /// Only deployments of a lower number.
+    pub before: Option<DeploymentId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// The memory: SQLite.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -311,6 +341,9 @@ pub trait Ledger: Send + Sync {
 
     /// The release and rendered stack of a deployment.
     async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError>;
+
+    /// The releases that were deployed, newest first.
+    async fn releases(&self, filter: &ReleaseFilter) -> Result<Vec<DeployedRelease>, LedgerError>;
 
     /// The deployment that a row of history belongs to, with the row's service and version.
     async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError>;

@@ -6,6 +6,7 @@ mod pipeline;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use release_manager::pipeline::Pipeline;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::backups::BackupSettings;
 use crate::notify::Target;
 use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
 
@@ -79,6 +81,8 @@ pub struct Config {
     pub bind_base: Option<String>,
     /// Where pages and API are served.
     pub listen: SocketAddr,
+    /// Where copies of the database go by themselves; `None` makes none.
+    pub backups: Option<BackupSettings>,
 }
 
 impl Config {
@@ -109,6 +113,7 @@ impl Config {
             stability,
             bind_base: bind_base(settings)?,
             listen: SocketAddr::new(host, port),
+            backups: backups(settings)?,
             source,
         })
     }
@@ -165,6 +170,12 @@ fn public_url(settings: &dyn Settings) -> Result<Option<String>, WrongSetting> {
         return Err(wrong("PUBLIC_URL", &format!("`{raw}` was read: use an address such as https://rm.example.org")));
     }
     Ok(Some(raw.trim_end_matches('/').to_owned()))
+}
+
+fn backups(settings: &dyn Settings) -> Result<Option<BackupSettings>, WrongSetting> {
+    let interval = seconds(settings, "BACKUP_INTERVAL_SECONDS", 86_400, 60, 2_678_400)?;
+    let keep = parsed::<NonZeroUsize>(settings, "BACKUP_KEEP", "14", "a whole number of at least 1")?;
+    Ok(text(settings, "BACKUP_DIR").map(|directory| BackupSettings { directory: directory.into(), interval, keep }))
 }
 
 fn docker_host(settings: &dyn Settings) -> Result<String, WrongSetting> {

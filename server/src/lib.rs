@@ -1,9 +1,11 @@
 //! The adapters of Release Manager (git hosts, Docker, SQLite, HTTP) and its command line.
 
+pub mod backups;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod metrics;
 pub mod notify;
 pub mod source;
 mod standard_webhooks;

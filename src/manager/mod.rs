@@ -10,6 +10,7 @@ mod error;
 mod lifecycle;
 mod pins;
 mod queries;
+mod readiness;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub use error::ManagerError;
 pub use pins::{Resolved, resolve_images};
+pub use readiness::{Condition, Readiness};
 
 use crate::live::Live;
 use crate::names::{DeploymentId, EnvironmentName};

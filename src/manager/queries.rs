@@ -6,7 +6,7 @@ use super::{Manager, ManagerError};
 use crate::deployment::{HistoryFilter, HistoryPage};
 use crate::names::{DeploymentId, ServiceName};
 use crate::pipeline::{Environment, Pipeline};
-use crate::ports::Current;
+use crate::ports::{Current, DeployedRelease, ReleaseFilter};
 use crate::views::{DeploymentView, EnvironmentView, Overview};
 
 impl Manager {
@@ -36,6 +36,19 @@ impl Manager {
         let filter = HistoryFilter { deployment: Some(id), limit: 500, ..HistoryFilter::default() };
         let rows = ledger.history(&filter).await?.rows;
         Ok(DeploymentView { deployment, rows, progress: self.inner.board.progress(id) })
+    }
+
+    /// What was deployed, newest first.
+    pub async fn releases(&self, filter: &ReleaseFilter) -> Result<Vec<DeployedRelease>, ManagerError> {
+        Ok(self.inner.ports.ledger.releases(filter).await?)
+    }
+
+    /// The release of one deployment.
+    pub async fn release(&self, id: DeploymentId) -> Result<DeployedRelease, ManagerError> {
+        let before = DeploymentId(id.0.saturating_add(1));
+        let filter = ReleaseFilter { environment: None, before: Some(before), limit: 1 };
+        let newest = self.inner.ports.ledger.releases(&filter).await?.pop();
+        newest.filter(|known| known.deployment == id).ok_or(ManagerError::UnknownDeployment(id))
     }
 
     /// Rows of history, newest first.

@@ -9,7 +9,9 @@ use crate::deployment::{Deployment, HistoryFilter, HistoryPage, HistoryRow, Outc
 use crate::health::EnvironmentHealth;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::plan::ActionKind;
-use crate::ports::{Current, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment};
+use crate::ports::{
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+};
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
@@ -328,6 +330,27 @@ impl Ledger for FakeLedger {
     async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError> {
         let memory = self.memory();
         Ok(memory.attempt(id).map(|attempt| (attempt.new.release.clone(), attempt.new.stack.clone())))
+    }
+
+    async fn releases(&self, filter: &ReleaseFilter) -> Result<Vec<DeployedRelease>, LedgerError> {
+        let memory = self.memory();
+        let known = (1..).map(DeploymentId).zip(&memory.attempts);
+        let mut wanted: Vec<DeployedRelease> = known
+            .filter(|(id, _)| filter.before.is_none_or(|before| *id < before))
+            .filter(|(_, attempt)| filter.environment.as_ref().is_none_or(|wanted| attempt.new.environment == *wanted))
+            .map(|(id, attempt)| DeployedRelease {
+                deployment: id,
+                environment: attempt.new.environment.clone(),
+                release: attempt.new.release.clone(),
+                status: attempt.status(),
+                actor: attempt.new.actor.clone(),
+                started_at: attempt.new.started_at,
+                ended_at: attempt.ended.as_ref().map(|(at, ..)| *at),
+            })
+            .collect();
+        wanted.reverse();
+        wanted.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+        Ok(wanted)
     }
 
     async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError> {

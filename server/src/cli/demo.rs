@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Failure;
-use super::serve::{Outside, ProcessEnvironment, open, serve};
+use super::serve::{House, Outside, ProcessEnvironment, open, serve};
 use crate::SystemClock;
 use crate::config::{Settings as _, default_pipeline};
 use crate::demo::{homelab, running};
+use crate::metrics::Metrics;
 use crate::source::{Git, GitSettings};
+use crate::store::Store;
 use crate::swarm::DockerSwarm;
 
 /// What the demonstration runs on.
@@ -54,7 +56,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let dir = dir.canonicalize().map_err(text)?;
     let repository = dir.join("homelab");
     homelab::create(&repository).map_err(Failure::new)?;
-    let store = open(&dir.join("release-manager.db")).await?;
+    let store = Arc::new(open(&dir.join("release-manager.db")).await?);
     let stop = CancellationToken::new();
     let (host, words) = engine(args.engine, &dir, &stop).await?;
     let swarm = DockerSwarm::connect(&host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
@@ -63,7 +65,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let ports = Ports {
         source: Arc::new(source),
         swarm: Arc::new(swarm),
-        ledger: Arc::new(store),
+        ledger: Arc::<Store>::clone(&store),
         clock: Arc::new(SystemClock),
     };
     if args.engine == Engine::Simulated
@@ -72,7 +74,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         warn!("The sample prod could not be started, so it begins empty: {problem}");
     }
     let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), args.port);
-    serve(ports, settings, Outside::default(), listen, stop, || introduce(listen, &repository, &words)).await
+    let house = House { store, metrics: Arc::new(Metrics::new()), outside: Outside::default(), backups: None, listen };
+    serve(ports, settings, house, stop, || introduce(listen, &repository, &words)).await
 }
 
 /// Starts what containers run on. Returns its `DOCKER_HOST` and what it is in words.

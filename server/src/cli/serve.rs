@@ -11,14 +11,17 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::Failure;
 use crate::SystemClock;
+use crate::backups::{self, BackupSettings};
 use crate::config::{Config, Settings, SourceSettings};
-use crate::http::{Webhooks, router};
+use crate::http::{Parts, Webhooks, router};
+use crate::metrics::{Metrics, RateLimitLeft};
 use crate::notify::Notifier;
-use crate::source::{Git, GitHub};
+use crate::source::{Counted, Git, GitHub};
 use crate::store::{OpenError, Store};
 use crate::swarm::{DockerSwarm, Registries};
 
@@ -55,7 +58,8 @@ impl Settings for ProcessEnvironment {
 pub(super) async fn run() -> Result<(), Failure> {
     let config = Config::read(&ProcessEnvironment).map_err(Failure::setting)?;
     warn_about(&config);
-    let source = source(config.source)?;
+    let metrics = Arc::new(Metrics::new());
+    let source = source(config.source, &metrics)?;
     let settings = ManagerSettings {
         pipeline: config.pipeline,
         poll_interval: config.poll_interval,
@@ -75,8 +79,10 @@ pub(super) async fn run() -> Result<(), Failure> {
         Some(Notifier::new(Arc::clone(&store), config.targets, config.public_url).map_err(Failure::new)?)
     };
     let outside = Outside { webhook_secret: config.webhook_secret, notifier };
-    let ports = Ports { source, swarm: Arc::new(swarm), ledger: store, clock: Arc::new(SystemClock) };
-    serve(ports, settings, outside, config.listen, CancellationToken::new(), || ()).await
+    let ledger = Arc::<Store>::clone(&store);
+    let ports = Ports { source, swarm: Arc::new(swarm), ledger, clock: Arc::new(SystemClock) };
+    let house = House { store, metrics, outside, backups: config.backups, listen: config.listen };
+    serve(ports, settings, house, CancellationToken::new(), || ()).await
 }
 
 /// What other programs tell us, and what we tell them.
@@ -105,30 +111,47 @@ pub(super) async fn init_database() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is served besides the manager.
+pub(super) struct House {
+    pub(super) store: Arc<Store>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) outside: Outside,
+    pub(super) backups: Option<BackupSettings>,
+    pub(super) listen: SocketAddr,
+}
+
 /// Wires the manager to its ports, serves, and drains when a signal (or `stop`) says so.
 pub(super) async fn serve(
     ports: Ports,
     settings: ManagerSettings,
-    outside: Outside,
-    listen: SocketAddr,
+    house: House,
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
+    let listen = house.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Failure::temporary(format!("WEB_HOST, WEB_PORT: {listen} cannot be listened on ({error}): use another port"))
     })?;
     let manager = Arc::new(Manager::new(ports, settings, stop.clone()).await.map_err(Failure::new)?);
     manager.start().await.map_err(Failure::new)?;
-    let notifying = outside.notifier.map(|notifier| tokio::spawn(notifier.run(Manager::clone(&manager), stop.clone())));
-    let webhooks = Webhooks::start(&manager, outside.webhook_secret, stop.clone());
-    let app = router(Arc::clone(&manager), webhooks, stop.clone(), listen);
+    let Outside { webhook_secret, notifier } = house.outside;
+    let notifying = notifier.map(|notifier| tokio::spawn(notifier.run(Manager::clone(&manager), stop.clone())));
+    let webhooks = Webhooks::start(&manager, webhook_secret, stop.clone());
+    let tasks = TaskTracker::new();
+    if let Some(backups) = house.backups {
+        tasks.spawn(backups::make(Arc::clone(&house.store), backups, Arc::clone(&house.metrics), stop.clone()));
+    }
+    let (store, metrics) = (house.store, house.metrics);
+    let parts = Parts { store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
+    let app = router(Arc::clone(&manager), parts);
     info!("Listening on http://{listen}");
     ready();
     let server = tokio::spawn(crate::http::serve(listener, app, stop.clone()));
     wait_for_the_end(&stop).await?;
     info!("Stopping");
     stop.cancel();
-    if tokio::time::timeout(DRAIN, manager.stop()).await.is_err() {
+    tasks.close();
+    if tokio::time::timeout(DRAIN, async { tokio::join!(manager.stop(), tasks.wait()) }).await.is_err() {
         warn!("Work did not stop in time: the next process takes it up");
     }
     if let Some(notifying) = notifying {
@@ -165,13 +188,20 @@ pub(super) async fn open(path: &Path) -> Result<Store, Failure> {
     })
 }
 
-fn source(settings: SourceSettings) -> Result<Arc<dyn Source>, Failure> {
-    Ok(match settings {
-        SourceSettings::GitHub(settings) => Arc::new(GitHub::new(settings).map_err(Failure::setting)?),
-        SourceSettings::Git(settings) => {
-            Arc::new(Git::new(settings).map_err(|error| Failure::setting(format!("GIT_URL: {error}")))?)
+/// The repository that is followed; the questions to it are counted.
+pub(super) fn source(settings: SourceSettings, metrics: &Arc<Metrics>) -> Result<Arc<dyn Source>, Failure> {
+    let (source, left): (Arc<dyn Source>, _) = match settings {
+        SourceSettings::GitHub(settings) => {
+            let github = GitHub::new(settings).map_err(Failure::setting)?;
+            let left = github.rate_limit_left();
+            (Arc::new(github), left)
         }
-    })
+        SourceSettings::Git(settings) => {
+            let git = Git::new(settings).map_err(|error| Failure::setting(format!("GIT_URL: {error}")))?;
+            (Arc::new(git), RateLimitLeft::default())
+        }
+    };
+    Ok(Arc::new(Counted::new(source, Arc::clone(metrics), left)))
 }
 
 fn warn_about(config: &Config) {

@@ -17,12 +17,21 @@ use super::AppState;
 /// Proxies cut silent connections after a minute or less.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The live state now, and again at every change, until the client or the server leaves. A client that is slow misses
-/// values, never the newest.
+/// What moves, as server-sent events: the state of `/api/status` first, then again at every change, until the client or
+/// the server leaves. A client that is slow misses values, never the newest.
+#[utoipa::path(get, path = "/api/events", tag = "Environments", responses(
+    (status = 200, description = "Each event's data is what `/api/status` answers", body = String, content_type = "text/event-stream"),
+))]
 pub(super) async fn events(State(state): State<AppState>) -> impl IntoResponse {
     let changes = WatchStream::new(state.manager.live());
-    let events = changes.map(|live| Ok::<_, Infallible>(event(&live))).take_until(state.stop.cancelled_owned());
-    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    let viewer = state.metrics.viewer();
+    let events = changes.map(move |live| {
+        // Counted for as long as the stream lives.
+        let _ = &viewer;
+        Ok::<_, Infallible>(event(&live))
+    });
+    let stream = Sse::new(events.take_until(state.stop.cancelled_owned()));
+    let stream = stream.keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     (AppendHeaders([("x-accel-buffering", "no"), (CACHE_CONTROL.as_str(), "no-cache, no-transform")]), stream)
 }
 

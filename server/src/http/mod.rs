@@ -2,24 +2,39 @@
 
 mod api;
 mod assets;
+mod conditional;
+mod docs;
 mod error;
 mod events;
+mod extract;
 mod guard;
+mod idempotency;
+mod openapi;
+mod operation;
+mod request;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use release_manager::manager::Manager;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::metrics::Metrics;
+use crate::store::Store;
 
 pub use guard::Hosts;
 pub use webhooks::Webhooks;
@@ -27,13 +42,35 @@ pub use webhooks::Webhooks;
 /// The most that a request may carry: forms and small JSON.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// What the HTTP surface is made of.
+pub struct Parts {
+    /// The database: for what is not a question or order to the manager.
+    pub store: Arc<Store>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What receives webhooks.
+    pub webhooks: Webhooks,
+    /// Orders that must not be cut off by a client that goes away; to be waited for at the end.
+    pub tasks: TaskTracker,
+    /// Ends open streams when the process is to stop.
+    pub stop: CancellationToken,
+    /// Where it is served.
+    pub listen: SocketAddr,
+}
+
 /// What handlers are given.
 #[derive(Clone)]
 pub struct AppState {
     /// Everything that can be asked and ordered.
     pub manager: Arc<Manager>,
+    /// The database.
+    pub store: Arc<Store>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Ends open streams when the process is to stop.
     pub stop: CancellationToken,
+    /// The description of the API.
+    description: Arc<Value>,
     options: LeptosOptions,
 }
 
@@ -43,42 +80,59 @@ impl FromRef<AppState> for LeptosOptions {
     }
 }
 
+/// Everything for programs: each route with its description.
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(api::routes())
+        .routes(routes!(operation::healthz))
+        .routes(routes!(operation::readyz))
+        .routes(routes!(operation::metrics))
+}
+
 /// The whole HTTP surface.
-pub fn router(manager: Arc<Manager>, webhooks: Webhooks, stop: CancellationToken, listen: SocketAddr) -> Router {
+pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
     let options = LeptosOptions::builder()
         .output_name("release-manager")
         .site_pkg_dir(format!("pkg/{}", assets::build_id()))
-        .site_addr(listen)
+        .site_addr(parts.listen)
         .build();
-    let state = AppState { manager: Arc::clone(&manager), stop, options: options.clone() };
+    let (programs, description) = described().split_for_parts();
+    let once = idempotency::Once::new(Arc::clone(&parts.store), parts.tasks);
+    let state = AppState {
+        manager: Arc::clone(&manager),
+        store: parts.store,
+        metrics: Arc::clone(&parts.metrics),
+        stop: parts.stop,
+        description: Arc::new(openapi::complete(description)),
+        options: options.clone(),
+    };
     let context = move || provide_context(Arc::clone(&manager));
     let shell = move || app::shell(options.clone());
-    let guard = middleware::from_fn_with_state(Hosts::of(listen), guard::guard);
+    let programs = programs
+        .route("/api/openapi.json", get(openapi::description))
+        .route("/api/docs", get(docs::docs))
+        .route("/problems/{slug}", get(docs::problem))
+        .route("/api/{*rest}", any(error::no_such_path))
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(middleware::from_fn_with_state(once, idempotency::once))
+        .layer(middleware::from_fn(conditional::conditional));
     let webhooks = Router::new()
         .route("/api/webhooks/{forge}", post(webhooks::receive))
-        .layer(guard.clone())
+        .method_not_allowed_fallback(error::no_such_method)
         .layer(RequestBodyLimitLayer::new(webhooks::BODY_LIMIT))
-        .with_state(Arc::new(webhooks));
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/api/events", get(events::events))
-        .route("/api/status", get(api::status))
-        .route("/api/environments", get(api::environments))
-        .route("/api/diff", get(api::diff))
-        .route("/api/history", get(api::history))
-        .route("/api/health", get(api::health))
-        .route("/api/deploy/{environment}", post(api::deploy))
-        .route("/api/deploy/{environment}/{id}", get(api::deployment))
-        .route("/api/deploy/cancel/{id}", post(api::cancel))
-        .route("/api/{*rest}", get(error::no_such_path).post(error::no_such_path))
+        .with_state(Arc::new(parts.webhooks));
+    programs
         .route("/pkg/{build}/{*file}", get(assets::built))
         .leptos_routes_with_context(&state, generate_route_list(app::App), context.clone(), shell.clone())
         .fallback(assets::public_or_page(context, shell))
-        .layer(guard)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .with_state(state)
         .merge(webhooks)
+        .layer(middleware::from_fn_with_state(Hosts::of(parts.listen), guard::guard))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(parts.metrics, request::identify))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(conditional::weaken))
 }
 
 /// Serves until the token is cancelled and the requests under way are answered.

@@ -3,6 +3,7 @@
 //! Both answer from one revision at a time, keep every answer under a size that a stack file never has, and put no
 //! credential into a message.
 
+mod counted;
 mod git;
 mod github;
 mod names;
@@ -12,6 +13,7 @@ mod web;
 use release_manager::names::{CommitSha, RepoPath};
 use release_manager::ports::SourceError;
 
+pub use counted::Counted;
 pub use git::{Credentials, Git, GitSettings, InvalidRemote, Remote};
 pub use github::{GitHub, GitHubSettings, InvalidGitHub, Timeouts};
 pub use names::{BranchName, RepoSlug};

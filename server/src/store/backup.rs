@@ -48,10 +48,15 @@ pub enum BackupError {
 impl Store {
     /// Writes a verified copy to `path`, which must not exist. Writing goes on meanwhile.
     pub async fn backup_to(&self, path: &Path) -> Result<(), BackupError> {
-        let partial = copy(&self.path, path).await?;
-        let verified = verify_copy(&partial).await;
-        settle(&partial, path, verified)
+        backup(&self.path, path).await
     }
+}
+
+/// Writes a verified copy of a database to `path`, which must not exist, whether or not a server has it open.
+pub async fn backup(database: &Path, path: &Path) -> Result<(), BackupError> {
+    let partial = copy(database, path).await?;
+    let verified = verify_copy(&partial).await;
+    settle(&partial, path, verified)
 }
 
 /// Writes a copy whose pages are checked, but not its history: that may be of another schema. Keeps the copy that is
@@ -90,12 +95,12 @@ async fn copy(database: &Path, path: &Path) -> Result<PathBuf, BackupError> {
     }
 }
 
-async fn open_copy(path: &Path) -> Result<SqlitePool, BackupError> {
+pub(super) async fn open_copy(path: &Path) -> Result<SqlitePool, BackupError> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
     Ok(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?)
 }
 
-async fn check_pages(path: &Path) -> Result<(), BackupError> {
+pub(super) async fn check_pages(path: &Path) -> Result<(), BackupError> {
     let copy = open_copy(path).await?;
     let found: Result<String, _> = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(&copy).await;
     copy.close().await;

@@ -8,14 +8,16 @@ use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
 use release_manager::health::EnvironmentHealth;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
-use release_manager::ports::{Current, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment};
+use release_manager::ports::{
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+};
 use release_manager::release::Release;
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
 
 use super::error::{is_fatal, refused};
-use super::{Store, adopt, begin, current, deployment, finish, head, health, history, journal};
+use super::{Store, adopt, begin, current, deployment, finish, head, health, history, journal, releases};
 
 impl Store {
     /// Writes, unless the file cannot be trusted any more: after a failed flush
@@ -80,6 +82,10 @@ impl Ledger for Store {
 
     async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError> {
         deployment::release_of(&self.readers, id).await
+    }
+
+    async fn releases(&self, filter: &ReleaseFilter) -> Result<Vec<DeployedRelease>, LedgerError> {
+        releases::releases(&self.readers, filter).await
     }
 
     async fn history_row(&self, id: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError> {

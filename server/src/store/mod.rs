@@ -5,6 +5,7 @@
 //! ever changed. What runs is a view over success and adoption.
 
 mod adopt;
+mod answers;
 mod backup;
 mod begin;
 mod codec;
@@ -20,7 +21,10 @@ mod ledger;
 mod lock;
 mod notices;
 mod open;
+mod releases;
+mod restore;
 mod seal;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,10 +35,13 @@ use release_manager::health::EnvironmentHealth;
 use release_manager::names::EnvironmentName;
 use sqlx::SqlitePool;
 
-pub use backup::BackupError;
+pub use answers::{Answer, Hash, Remembered};
+pub use backup::{BackupError, backup};
 pub use notices::{Delivery, Ended, Waiting};
 pub use open::OpenError;
+pub use restore::{Inspection, RestoreError, Restored, inspect, restore};
 pub use seal::{Broken, VerifyError};
+pub use tally::Tally;
 
 use lock::Lock;
 
@@ -54,6 +61,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Where it lies.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
     /// Waits for what is being written, and closes the file. What is asked afterwards fails.
     pub async fn close(&self) {
         self.readers.close().await;

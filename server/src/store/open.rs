@@ -15,7 +15,7 @@ use super::error::{failed, is_damage};
 use super::lock::Lock;
 use super::{Store, backup};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Up to this size, in bytes, every page is looked at before the database is opened. A larger one would keep people
 /// waiting: [`Store::check`] looks at it afterwards.
@@ -168,6 +168,13 @@ pub(super) fn beside(database: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
+/// SQLite's log beside the database: `<db>-wal`.
+pub(super) fn wal(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
 /// The directory of a file.
 pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
@@ -211,7 +218,7 @@ fn prepare_file(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Leaves word that there is a database now.
-fn leave_marker(path: &Path) -> Result<(), OpenError> {
+pub(super) fn leave_marker(path: &Path) -> Result<(), OpenError> {
     let marker = beside(path, "marker");
     if marker.exists() {
         return Ok(());
@@ -243,7 +250,7 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
 }
 
 /// The newest migration that was applied; 0 for an empty file.
-async fn schema_version(writer: &SqlitePool) -> sqlx::Result<i64> {
+pub(super) async fn schema_version(writer: &SqlitePool) -> sqlx::Result<i64> {
     let exists: bool =
         sqlx::query_scalar("select exists (select 1 from sqlite_schema where name = '_sqlx_migrations')")
             .fetch_one(writer)

@@ -49,8 +49,8 @@ struct Bucket {
 }
 
 /// What became of a webhook, for the log of the host.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Received {
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(super) struct Received {
     /// Whether the repository is looked at.
     looking: bool,
     /// Why it is not.
@@ -115,7 +115,17 @@ async fn ring(bell: &Notify, look: impl Fn()) {
     }
 }
 
-/// Answers at once: what follows from a push is not this request's business.
+/// A git host says that something was pushed. It is answered at once: what follows from a push is not this request's
+/// business, and the payload is not believed.
+#[utoipa::path(post, path = "/api/webhooks/{forge}", tag = "Source",
+    params(("forge" = String, Path, description = "`github`, `gitlab`, `gitea` or `forgejo`", example = "github")),
+    request_body(content = Value, description = "What the host sends, with its signature in the headers that the host uses"),
+    responses(
+        (status = 202, description = "It was received", body = Received),
+        (status = 401, description = "The signature is missing or wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Webhooks are off, or no such host is known", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many: the repository is looked at in any case", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn receive(
     State(webhooks): State<Arc<Webhooks>>,
     Path(forge): Path<String>,
@@ -129,11 +139,7 @@ pub(super) async fn receive(
     }
     let body = match body {
         Ok(body) => body,
-        Err(error) => {
-            let status = error.status();
-            let slug = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "unreadable" };
-            return Problem::new(status, slug, error.body_text()).into_response();
-        }
+        Err(error) => return Problem::of_status(error.status(), error.body_text()).into_response(),
     };
     match webhooks.receive(&forge, &headers, &body) {
         Ok(received) => (StatusCode::ACCEPTED, Json(received)).into_response(),

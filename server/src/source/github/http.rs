@@ -15,6 +15,7 @@ use url::{Host, Url};
 
 use super::limits::{Limits, Seen};
 use super::{GitHubSettings, InvalidGitHub, Timeouts, tls};
+use crate::metrics::RateLimitLeft;
 
 const MOST_REDIRECTS: usize = 3;
 const API_VERSION: &str = "2022-11-28";
@@ -29,6 +30,7 @@ pub(super) struct Http {
     token: Option<HeaderValue>,
     timeouts: Timeouts,
     limits: Mutex<Limits>,
+    left: RateLimitLeft,
 }
 
 /// What is asked.
@@ -91,7 +93,15 @@ impl Http {
             (host, None) => host.to_owned(),
             (host, Some(port)) => format!("{host}:{port}"),
         };
-        Ok(Self { client, base, host, token, timeouts: settings.timeouts, limits: Mutex::default() })
+        Ok(Self {
+            client,
+            base,
+            host,
+            token,
+            timeouts: settings.timeouts,
+            limits: Mutex::default(),
+            left: RateLimitLeft::default(),
+        })
     }
 
     /// The address of the API.
@@ -104,6 +114,11 @@ impl Http {
         &self.host
     }
 
+    /// How many requests the host said that it still allows.
+    pub(super) fn left(&self) -> RateLimitLeft {
+        self.left.clone()
+    }
+
     /// Asks once. Every status is an answer; a limit, a lost connection and too large a body are not.
     pub(super) async fn get(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         self.may_ask()?;
@@ -113,6 +128,9 @@ impl Http {
             .map_err(|_| Failure::TimedOut(format!("no whole answer within {} s", total.as_secs_f32())))??;
         let now = Instant::now();
         let seen = Seen { status: answer.status, headers: &answer.headers, body: &answer.body };
+        if let Some(left) = seen.left() {
+            self.left.set(left);
+        }
         match self.limits().note(&seen, now, jitter()) {
             Some(closed) => Err(Failure::Limited(closed.left(now))),
             None => Ok(answer),

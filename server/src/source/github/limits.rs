@@ -112,6 +112,11 @@ impl Seen<'_> {
         self.text(name)?.parse().ok()
     }
 
+    /// How many requests are left in this hour.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.number("x-ratelimit-remaining")
+    }
+
     /// GitHub's clock as it answered: ours may be wrong.
     fn date(&self) -> SystemTime {
         self.text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now)

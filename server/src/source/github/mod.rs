@@ -29,6 +29,7 @@ use self::http::{Answer, Failure, Http, Request};
 use super::LARGEST_FILE;
 use super::names::{BranchName, RepoSlug};
 use super::{refuse_pointer, tls};
+use crate::metrics::RateLimitLeft;
 
 /// A JSON answer holds a file in base64, with some fields around it.
 const LARGEST_JSON: usize = LARGEST_FILE * 3 / 2 + 64 * 1024;
@@ -125,6 +126,11 @@ impl GitHub {
     pub fn new(settings: GitHubSettings) -> Result<Self, InvalidGitHub> {
         let http = Http::new(&settings)?;
         Ok(Self { http, repo: settings.repo, branch: settings.branch, seen: Mutex::default(), files: Mutex::default() })
+    }
+
+    /// How many requests GitHub said that it still allows.
+    pub fn rate_limit_left(&self) -> RateLimitLeft {
+        self.http.left()
     }
 
     fn url(&self, end_point: &[&str], path: &str, query: Option<(&str, &str)>) -> Url {

@@ -11,13 +11,14 @@ use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline}
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use server::SystemClock;
-use server::http::{Webhooks, router};
+use server::http::{Parts, Webhooks, router};
 use server::source::{GitHub, GitHubSettings};
 use server::store::Store;
 use server::swarm::DockerSwarm;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long a test waits for something to come true before it says what stood instead.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -50,8 +51,15 @@ impl Process {
         manager.start().await.expect("the manager starts");
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
-        let webhooks = Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone());
-        let app = router(Arc::clone(&manager), webhooks, stop.clone(), address);
+        let surface = Parts {
+            store: Arc::clone(&store),
+            metrics: Arc::default(),
+            webhooks: Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone()),
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+            listen: address,
+        };
+        let app = router(Arc::clone(&manager), surface);
         let serving = tokio::spawn(server::http::serve(listener, app, stop.clone()));
         Self { manager, store, base: format!("http://{address}"), client: Client::new(), stop, serving }
     }

@@ -6,7 +6,7 @@ use release_manager::deployment::{HistoryFilter, Outcome, Status, Verdict};
 use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
 use release_manager::judge::Target;
 use release_manager::names::{Actor, DeploymentId};
-use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError};
+use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError, ReleaseFilter};
 use release_manager::testing::FakeLedger;
 
 use super::samples::{
@@ -35,6 +35,7 @@ macro_rules! promises {
 }
 
 promises! {
+    releases_come_newest_first_page_by_page
     a_deployment_is_kept_whole_until_it_is_over
     a_second_deployment_of_an_environment_is_refused_with_the_number_of_the_first
     environments_do_not_wait_for_each_other
@@ -398,4 +399,25 @@ async fn health_can_be_recorded_again_and_again(ledger: &dyn Ledger) {
         let health = EnvironmentHealth { checked_at: Some(second(at)), services };
         ledger.record_health(&environment("prod"), &health).await.unwrap();
     }
+}
+
+async fn releases_come_newest_first_page_by_page(ledger: &impl Ledger) {
+    deploy(ledger, &deployment("prod", 'a', "web=1"), second(1)).await;
+    deploy(ledger, &deployment("preprod", 'b', "web=2"), second(2)).await;
+    let open = ledger.begin(&deployment("prod", 'c', "web=3")).await.unwrap();
+    let page = async |name: Option<&str>, before: Option<i64>, limit| {
+        let filter = ReleaseFilter { environment: name.map(environment), before: before.map(DeploymentId), limit };
+        ledger.releases(&filter).await.unwrap()
+    };
+    let numbers = async |name, before, limit| -> Vec<i64> {
+        page(name, before, limit).await.iter().map(|known| known.deployment.0).collect()
+    };
+    assert_eq!(numbers(None, None, 9).await, [3, 2, 1]);
+    assert_eq!(numbers(None, Some(3), 1).await, [2]);
+    assert_eq!(numbers(Some("prod"), Some(3), 9).await, [1]);
+    let newest = page(Some("prod"), None, 1).await.remove(0);
+    assert_eq!((newest.deployment, newest.status, newest.ended_at), (open, Status::InProgress, None));
+    assert_eq!(newest.release, release(Some(revision('c')), "web=3"));
+    let first = page(None, Some(2), 1).await.remove(0);
+    assert_eq!((first.status, first.ended_at), (Status::Success, Some(second(1))));
 }

@@ -1,0 +1,119 @@
+//! What runs, and how it is.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use release_manager::health::HealthStatus;
+use release_manager::live::Live;
+use release_manager::names::{CommitSha, EnvironmentName, ServiceName, Version};
+use release_manager::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::schema;
+use crate::http::AppState;
+use crate::http::error::Problem;
+
+/// What an environment runs.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct EnvironmentState {
+    /// The revision; `null` for a stack that ran before Release Manager first saw it.
+    #[schema(value_type = Option<schema::CommitSha>)]
+    commit_sha: Option<CommitSha>,
+    /// Since when; `null` while nothing is known.
+    #[schema(value_type = Option<schema::Timestamp>)]
+    deployed_at: Option<Timestamp>,
+    /// The version of every service.
+    #[schema(value_type = BTreeMap<schema::ServiceName, schema::Version>)]
+    services: BTreeMap<ServiceName, Version>,
+}
+
+/// Every environment by its name: revision, since when, and the version of every service.
+#[utoipa::path(get, path = "/api/environments", tag = "Environments", responses(
+    (status = 200, description = "What runs", body = BTreeMap<schema::EnvironmentName, EnvironmentState>),
+))]
+pub(super) async fn environments(
+    State(state): State<AppState>,
+) -> Result<Json<BTreeMap<EnvironmentName, EnvironmentState>>, Problem> {
+    let overview = state.manager.overview().await?;
+    let states = overview.environments.into_iter().map(|environment| {
+        let (revision, services) =
+            environment.release.map(|release| (release.revision, release.services)).unwrap_or_default();
+        let state = EnvironmentState {
+            commit_sha: revision.map(|revision| revision.sha),
+            deployed_at: environment.deployed_at,
+            services: services.into_iter().map(|(service, known)| (service, known.version)).collect(),
+        };
+        (environment.name, state)
+    });
+    Ok(Json(states.collect()))
+}
+
+/// How a service is.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Health {
+    #[schema(value_type = schema::HealthStatus)]
+    status: HealthStatus,
+    /// Tasks that run on nodes that answer.
+    replicas_running: u64,
+    /// Tasks that should run.
+    replicas_desired: u64,
+    /// When the Swarm last answered; `null` while it never has.
+    #[schema(value_type = Option<schema::Timestamp>)]
+    last_checked: Option<Timestamp>,
+    /// The newest error of a task without a running successor, or why the status is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+}
+
+type HealthByService = BTreeMap<ServiceName, Health>;
+
+/// Every service of every environment: how it is, and as of when that is known.
+#[utoipa::path(get, path = "/api/health", tag = "Environments", responses(
+    (status = 200, description = "How services are",
+        body = BTreeMap<schema::EnvironmentName, BTreeMap<schema::ServiceName, Health>>),
+))]
+pub(super) async fn health(State(state): State<AppState>) -> Json<BTreeMap<EnvironmentName, HealthByService>> {
+    let live = state.manager.live().borrow().clone();
+    let environments = live.environments.iter().map(|(name, environment)| {
+        let services = environment.health.services.iter().map(|(service, known)| {
+            let health = Health {
+                status: known.status,
+                replicas_running: known.running,
+                replicas_desired: known.desired,
+                last_checked: environment.health.checked_at,
+                error_message: known.error.clone(),
+            };
+            (service.clone(), health)
+        });
+        (name.clone(), services.collect())
+    });
+    Json(environments.collect())
+}
+
+/// Everything that moves, in the words of the core. More members may come.
+#[derive(ToSchema)]
+#[schema(as = Live)]
+#[expect(dead_code, reason = "it describes `release_manager::live::Live`")]
+pub(in crate::http) struct LiveSchema {
+    /// Grows when history or what is current changes.
+    generation: u64,
+    source: super::source::SourceState,
+    /// Why the Engine cannot be used; `null` while it can.
+    engine_problem: Option<super::source::KnownProblem>,
+    /// By name: `health`, the `deployment` in progress or the one that ended last since the start, and the `problem`
+    /// that keeps the newest revision from being deployed.
+    #[schema(value_type = BTreeMap<schema::EnvironmentName, BTreeMap<String, Value>>)]
+    environments: BTreeMap<String, Value>,
+}
+
+/// What moves: the source, the Engine, every environment, the deployment in progress, and what is wrong with each.
+#[utoipa::path(get, path = "/api/status", tag = "Environments", responses(
+    (status = 200, description = "What moves", body = LiveSchema),
+))]
+pub(super) async fn status(State(state): State<AppState>) -> Json<Live> {
+    let live = state.manager.live().borrow().clone();
+    Json(Live::clone(&live))
+}

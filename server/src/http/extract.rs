@@ -1,0 +1,49 @@
+//! What handlers take out of a request. What cannot be read is answered with a problem.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts};
+use http::StatusCode;
+
+use super::error::Problem;
+
+/// The placeholders of a path.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub(super) struct Path<T>(pub(super) T);
+
+/// What stands behind the `?`.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub(super) struct Query<T>(pub(super) T);
+
+/// A JSON body.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub(super) struct Json<T>(pub(super) T);
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::of_status(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::of_status(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::of_status(rejection.status(), rejection.body_text())
+    }
+}
+
+/// An order that cannot be taken back says so in words.
+pub(super) fn confirmed(confirm: bool, to: &str) -> Result<(), Problem> {
+    if confirm {
+        return Ok(());
+    }
+    let detail = format!("send `\"confirm\": true` to {to}");
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-confirmed", detail))
+}

@@ -1,0 +1,185 @@
+//! `Idempotency-Key`: whoever does not know whether an order arrived sends it again, and it is carried out once. The
+//! reasons for what is kept and what is not stand in `docs/decisions/0008-orders-once.md`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use release_manager::ports::Clock;
+use sha2::{Digest, Sha256};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error};
+
+use super::BODY_LIMIT;
+use super::error::Problem;
+use crate::SystemClock;
+use crate::store::{Answer, Hash, Remembered, Store};
+
+/// The request's header.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that the answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest key.
+const LONGEST: usize = 255;
+
+/// Carries orders out once.
+#[derive(Debug, Clone)]
+pub(super) struct Once(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    /// Orders of one name wait for each other.
+    under_way: Mutex<BTreeMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    /// A client that goes away does not cut its order off.
+    tasks: TaskTracker,
+}
+
+/// An order, as it is told from others.
+struct Order {
+    name: Hash,
+    request: Hash,
+}
+
+impl Once {
+    pub(super) fn new(store: Arc<Store>, tasks: TaskTracker) -> Self {
+        Self(Arc::new(Inner { store, under_way: Mutex::default(), tasks }))
+    }
+}
+
+/// Answers an order that was carried out before as it was then; carries out any other.
+pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
+    if *request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let key = match request.headers().get(IDEMPOTENCY_KEY).map(key).transpose() {
+        Ok(Some(key)) => key,
+        Ok(None) => return next.run(request).await,
+        Err(problem) => return problem.into_response(),
+    };
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        let detail = format!("the body could not be read, or is larger than {BODY_LIMIT} bytes");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
+    };
+    let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let order = Order { name: name(&parts.headers, &key), request: hash(&[target.as_bytes(), &body]) };
+    let request = Request::from_parts(parts, Body::from(body));
+    let work = once.0.clone().carry_out(order, request, next).in_current_span();
+    match once.0.tasks.spawn(work).await {
+        Ok(response) => response,
+        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+        Err(_) => {
+            let detail = "Release Manager is stopping: try again in a moment".to_owned();
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail).into_response()
+        }
+    }
+}
+
+impl Inner {
+    async fn carry_out(self: Arc<Self>, order: Order, request: Request, next: Next) -> Response {
+        let turn = self.turn(order.name);
+        let response = {
+            let _turn = turn.lock().await;
+            self.carry_out_alone(&order, request, next).await
+        };
+        drop(turn);
+        self.tidy(order.name);
+        response.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn carry_out_alone(&self, order: &Order, request: Request, next: Next) -> Result<Response, Problem> {
+        let now = SystemClock.now();
+        match self.store.remembered(&order.name, now).await? {
+            Remembered::Answered { request, answer } if request == order.request => return Ok(replay(answer)),
+            Remembered::Unanswered { request } if request == order.request => return Err(cut_off()),
+            Remembered::Answered { .. } | Remembered::Unanswered { .. } => return Err(reused()),
+            Remembered::Nothing => (),
+        }
+        self.store.expect_answer(&order.name, &order.request, now).await?;
+        let response = next.run(request).await;
+        Ok(self.keep(order, response).await)
+    }
+
+    /// Keeps an answer that says that something was done. What could not be kept is known as cut off from then on.
+    async fn keep(&self, order: &Order, response: Response) -> Response {
+        if !response.status().is_success() {
+            if let Err(error) = self.store.forget_answer(&order.name).await {
+                error!(%error, "Could not forget a refused order");
+            }
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else { return cut_off().into_response() };
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let answer = Answer { status: parts.status.as_u16(), content_type, body: body.to_vec() };
+        if let Err(error) = self.store.keep_answer(&order.name, &answer).await {
+            error!(%error, "Could not keep the answer to an order");
+        }
+        Response::from_parts(parts, Body::from(body))
+    }
+
+    fn turn(&self, name: Hash) -> Arc<tokio::sync::Mutex<()>> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(under_way.entry(name).or_default())
+    }
+
+    /// Lets go of a name that nobody waits for any more.
+    fn tidy(&self, name: Hash) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.get(&name).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            under_way.remove(&name);
+        }
+    }
+}
+
+fn key(value: &HeaderValue) -> Result<String, Problem> {
+    let text = value.to_str().ok().filter(|text| (1..=LONGEST).contains(&text.len()));
+    text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic())).map(str::to_owned).ok_or_else(|| {
+        let detail = format!("`Idempotency-Key` must be 1 to {LONGEST} visible ASCII characters without spaces");
+        Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    })
+}
+
+/// A key belongs to whoever sent it: nobody gets another's answer.
+fn name(headers: &HeaderMap, key: &str) -> Hash {
+    let value = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    hash(&[value(AUTHORIZATION), value(COOKIE), key.as_bytes()])
+}
+
+fn hash(parts: &[&[u8]]) -> Hash {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn replay(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    if let Some(value) = answer.content_type.and_then(|value| HeaderValue::from_str(&value).ok()) {
+        headers.insert(CONTENT_TYPE, value);
+    }
+    response
+}
+
+fn reused() -> Problem {
+    let detail = "this `Idempotency-Key` came with another request before: use a new key for a new order".to_owned();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail)
+}
+
+fn cut_off() -> Problem {
+    let detail = "an order with this `Idempotency-Key` was cut off before its answer was kept: look at the history \
+                  whether it was carried out, and use a new key if it was not"
+        .to_owned();
+    Problem::new(StatusCode::CONFLICT, "outcome-unknown", detail)
+}

@@ -1,0 +1,121 @@
+//! The description of the API (OpenAPI 3.1), made of the code that answers: a route and its description are registered
+//! together.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use super::AppState;
+use super::error::{MEDIA_TYPE, Problem};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Release Manager",
+        description = "GitOps for Docker Swarm, for programs. JSON over HTTP; times are RFC 3339 in UTC; every error is a problem document (RFC 9457).",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    // It has a state of its own, so it is not registered with the others.
+    paths(super::webhooks::receive),
+    components(schemas(Problem)),
+    tags(
+        (name = "Environments", description = "What runs, and how it is"),
+        (name = "Promotion", description = "What differs, what would be done, and doing it"),
+        (name = "Deployments", description = "Following and stopping what was begun"),
+        (name = "History", description = "What was done, and what it brought"),
+        (name = "Source", description = "The repository that is followed"),
+        (name = "Operation", description = "For whoever runs Release Manager"),
+    ),
+)]
+struct Base;
+
+/// The description without its paths: [`super::api::routes`] adds those.
+pub(super) fn base() -> utoipa::openapi::OpenApi {
+    let mut base = Base::openapi();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token."));
+    if let Some(components) = &mut base.components {
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+    }
+    base
+}
+
+/// What every operation may also answer, in addition to what it says itself.
+pub(super) fn complete(description: utoipa::openapi::OpenApi) -> Value {
+    let mut description = serde_json::to_value(description).unwrap_or_default();
+    let operations = description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    let operations = operations.flat_map(|(_, methods)| methods.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.entry("default").or_insert_with(any_problem);
+        }
+    }
+    description
+}
+
+fn any_problem() -> Value {
+    serde_json::json!({
+        "description": "Anything else that goes wrong",
+        "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
+/// `GET /api/openapi.json`
+pub(super) async fn description(State(state): State<AppState>) -> Json<Arc<Value>> {
+    Json(Arc::clone(&state.description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+
+    fn described() -> Value {
+        let (_, description) = super::super::described().split_for_parts();
+        complete(description)
+    }
+
+    #[test]
+    fn the_committed_description_is_that_of_the_code() {
+        let described = format!("{}\n", serde_json::to_string_pretty(&described()).unwrap());
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(COMMITTED, &described).unwrap();
+        }
+        let committed = std::fs::read_to_string(COMMITTED).unwrap();
+        assert!(described == committed, "docs/openapi.json is not current: run `make openapi`, and look at the change");
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn references(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(members) => {
+                    found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                    members.values().for_each(|member| references(member, found));
+                }
+                Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+                _ => (),
+            }
+        }
+        let described = described();
+        let mut found = Vec::new();
+        references(&described, &mut found);
+        for reference in found {
+            assert!(described.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn every_operation_is_described_for_people() {
+        for (path, methods) in described()["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+                assert!(operation["tags"].is_array(), "{method} {path} belongs nowhere");
+            }
+        }
+    }
+}
