@@ -142,8 +142,8 @@ pub(super) async fn serve(
         tasks.spawn(backups::make(Arc::clone(&house.store), backups, Arc::clone(&house.metrics), stop.clone()));
     }
     let (store, metrics) = (house.store, house.metrics);
-    let parts = Parts { store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
-    let app = router(Arc::clone(&manager), parts);
+    let surface = Parts { store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
+    let app = router(Arc::clone(&manager), surface);
     info!("Listening on http://{listen}");
     ready();
     let server = tokio::spawn(crate::http::serve(listener, app, stop.clone()));

@@ -11,7 +11,9 @@ use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcom
 use release_manager::health::EnvironmentHealth;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::plan::Action;
-use release_manager::ports::{Current, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment};
+use release_manager::ports::{
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+};
 use release_manager::release::Release;
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
@@ -180,6 +182,10 @@ impl Ledger for OneDeployment {
         let held = self.held();
         let held = held.as_ref().filter(|held| held.id == id);
         Ok(held.map(|held| (held.new.release.clone(), held.new.stack.clone())))
+    }
+
+    async fn releases(&self, _: &ReleaseFilter) -> Result<Vec<DeployedRelease>, LedgerError> {
+        Ok(Vec::new())
     }
 
     async fn history_row(&self, _: i64) -> Result<Option<(DeploymentId, ServiceName, Version)>, LedgerError> {
