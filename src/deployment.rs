@@ -27,6 +27,52 @@ pub enum Cause {
     CommandLine,
 }
 
+/// The kind of a [`Cause`], for whoever looks for deployments of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// [`Cause::Sync`]
+    Sync,
+    /// [`Cause::Promotion`]
+    Promotion,
+    /// [`Cause::Rollback`]
+    Rollback,
+    /// [`Cause::CommandLine`]
+    CommandLine,
+}
+
+impl CauseKind {
+    /// All kinds, in the order in which people are shown them.
+    pub const ALL: [Self; 4] = [Self::Sync, Self::Promotion, Self::Rollback, Self::CommandLine];
+
+    /// The word in history and in URLs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Promotion => "promotion",
+            Self::Rollback => "rollback",
+            Self::CommandLine => "command_line",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl Cause {
+    /// Its kind.
+    pub fn kind(&self) -> CauseKind {
+        match self {
+            Self::Sync => CauseKind::Sync,
+            Self::Promotion { .. } => CauseKind::Promotion,
+            Self::Rollback { .. } => CauseKind::Rollback,
+            Self::CommandLine => CauseKind::CommandLine,
+        }
+    }
+}
+
 /// Where a deployment stands. The words are those of the REST API and of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +90,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::InProgress, Self::Success, Self::Failed, Self::RolledBack, Self::Cancelled];
+
+    /// The status of that word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
     /// The word in history and in the REST API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -305,10 +359,33 @@ pub struct HistoryFilter {
     pub service: Option<ServiceName>,
     /// Only this deployment.
     pub deployment: Option<DeploymentId>,
+    /// Only what stands so.
+    pub status: Option<Status>,
+    /// Only deployments of this kind.
+    pub cause: Option<CauseKind>,
+    /// Only what this person, or `system`, started.
+    pub actor: Option<Actor>,
+    /// Only what was accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Only what was accepted before then.
+    pub until: Option<Timestamp>,
+    /// Only rows that stand behind the row of this number: the next page begins there, whatever has come since.
+    pub before: Option<i64>,
     /// At most so many rows, 1 to 500.
     pub limit: u32,
     /// Leave out so many of the newest.
     pub offset: u32,
+}
+
+impl HistoryFilter {
+    /// Whether nothing but environment and service narrows it: for those, history counts its rows as they come.
+    pub fn is_counted(&self) -> bool {
+        self.status.is_none()
+            && self.cause.is_none()
+            && self.actor.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
 }
 
 /// A page of history.
@@ -316,8 +393,12 @@ pub struct HistoryFilter {
 pub struct HistoryPage {
     /// The rows, newest first.
     pub rows: Vec<HistoryRow>,
-    /// How many rows there are in all.
+    /// How many rows there are in all; at least so many where `counted` is false.
     pub total: u64,
+    /// Whether all of them were counted.
+    pub counted: bool,
+    /// Whether older rows follow.
+    pub more: bool,
 }
 
 #[cfg(test)]

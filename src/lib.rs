@@ -19,6 +19,8 @@ pub mod engine;
 #[cfg(feature = "engine")]
 pub mod env_file;
 #[cfg(feature = "engine")]
+pub mod insights;
+#[cfg(feature = "engine")]
 pub mod judge;
 #[cfg(feature = "engine")]
 pub mod manager;

@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome, Status};
 use crate::engine::{LiveStack, Observation, Pinned, Write};
 use crate::health::EnvironmentHealth;
+use crate::insights::Fact;
 use crate::judge::Target;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
 use crate::plan::Plan;
@@ -34,6 +35,10 @@ pub trait Source: Send + Sync {
 
     /// The newest revision of the branch. Costs the host as little as it can (a conditional request where there is one).
     async fn head(&self) -> Result<Revision, SourceError>;
+
+    /// The commits that are in `to` and not in `from`, newest first, at most `limit`. Empty where there are none; an
+    /// error where one of the two is not known.
+    async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError>;
 
     /// The content of a file at a revision, at most 1 MiB.
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError>;
@@ -350,6 +355,9 @@ pub trait Ledger: Send + Sync {
 
     /// Rows of history, newest first.
     async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError>;
+
+    /// What insights are drawn from: every deployment that was accepted since then, in the order of that time.
+    async fn facts(&self, since: Timestamp) -> Result<Vec<Fact>, LedgerError>;
 
     /// Stores how services are now; replaces what was known of the environment.
     async fn record_health(&self, environment: &EnvironmentName, health: &EnvironmentHealth)

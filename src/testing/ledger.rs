@@ -5,8 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::deployment::{Deployment, HistoryFilter, HistoryPage, HistoryRow, Outcome, ServiceOutcome, Status, Verdict};
+use crate::deployment::{
+    CauseKind, Deployment, HistoryFilter, HistoryPage, HistoryRow, Outcome, ServiceOutcome, Status, Verdict,
+};
 use crate::health::EnvironmentHealth;
+use crate::insights::Fact;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::plan::ActionKind;
 use crate::ports::{
@@ -94,6 +97,10 @@ fn next_id<T>(list: &[T]) -> i64 {
 impl Memory {
     fn attempt(&self, id: DeploymentId) -> Option<&Attempt> {
         self.attempts.get(index_of(id.0)?)
+    }
+
+    fn cause(&self, id: DeploymentId) -> Option<CauseKind> {
+        self.attempt(id).map(|attempt| attempt.new.cause.kind())
     }
 
     fn open(&mut self, id: DeploymentId) -> Result<&mut Attempt, LedgerError> {
@@ -368,11 +375,33 @@ impl Ledger for FakeLedger {
             .filter(|row| filter.environment.as_ref().is_none_or(|environment| row.environment == *environment))
             .filter(|row| filter.service.as_ref().is_none_or(|service| row.service == *service))
             .filter(|row| filter.deployment.is_none_or(|deployment| row.deployment == deployment))
+            .filter(|row| filter.status.is_none_or(|status| row.status == status))
+            .filter(|row| filter.cause.is_none_or(|cause| memory.cause(row.deployment) == Some(cause)))
+            .filter(|row| filter.actor.as_ref().is_none_or(|actor| row.actor == *actor))
+            .filter(|row| filter.since.is_none_or(|since| row.started_at >= since))
+            .filter(|row| filter.until.is_none_or(|until| row.started_at < until))
             .collect();
+        let total = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
+        let behind: Vec<&HistoryRow> =
+            wanted.into_iter().filter(|row| filter.before.is_none_or(|before| row.id < before)).collect();
         let skip = usize::try_from(filter.offset).unwrap_or(usize::MAX);
         let take = usize::try_from(filter.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-        let total = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
-        Ok(HistoryPage { rows: wanted.into_iter().skip(skip).take(take).cloned().collect(), total })
+        let more = behind.len() > skip.saturating_add(take);
+        let rows = behind.into_iter().skip(skip).take(take).cloned().collect();
+        Ok(HistoryPage { rows, total, counted: true, more })
+    }
+
+    async fn facts(&self, since: Timestamp) -> Result<Vec<Fact>, LedgerError> {
+        let memory = self.memory();
+        let fact = |attempt: &Attempt| Fact {
+            environment: attempt.new.environment.clone(),
+            status: attempt.status(),
+            cause: attempt.new.cause.kind(),
+            started_at: attempt.new.started_at,
+            ended_at: attempt.ended.as_ref().map(|(at, ..)| *at),
+            committed_at: attempt.new.release.revision.as_ref().map(|revision| revision.committed_at),
+        };
+        Ok(memory.attempts.iter().filter(|attempt| attempt.new.started_at >= since).map(fact).collect())
     }
 
     async fn record_health(

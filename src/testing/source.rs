@@ -88,6 +88,21 @@ impl Source for FakeSource {
         newest.ok_or_else(|| SourceError::Missing { what: "branch main".to_owned(), host: self.name() })
     }
 
+    async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
+        let state = self.state();
+        if state.unreachable {
+            return Err(self.trouble());
+        }
+        let place = |sha: &CommitSha| {
+            let found = state.commits.iter().position(|(revision, _)| revision.sha == *sha);
+            found.ok_or_else(|| SourceError::Missing { what: format!("revision {}", sha.short()), host: self.name() })
+        };
+        let (from, to) = (place(from)?, place(to)?);
+        let between = state.commits.iter().take(to + 1).skip(from + 1).rev();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(between.take(limit).map(|(revision, _)| revision.clone()).collect())
+    }
+
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {
         let state = self.state();
         if state.unreachable {

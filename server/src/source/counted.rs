@@ -44,6 +44,12 @@ impl Source for Counted {
         answer
     }
 
+    async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
+        let answer = self.inner.commits(from, to, limit).await;
+        self.metrics.rate_limit_left(self.left.get());
+        answer
+    }
+
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {
         self.inner.read(path, at).await
     }

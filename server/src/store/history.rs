@@ -9,16 +9,20 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::codec::{from_json, parse, parse_optional, status, to_json};
 use super::error::failed;
+use super::find::{self, Found};
 
 /// One page.
 pub(super) async fn history(readers: &SqlitePool, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
     // One transaction, so that total and rows are of one moment.
     let mut transaction = readers.begin().await.map_err(failed)?;
-    let (ids, total) = match filter.deployment {
+    let found = match filter.deployment {
         Some(deployment) => of_deployment(&mut transaction, deployment, filter).await?,
-        None => numbered(&mut transaction, filter).await?,
+        None if filter.is_counted() => numbered(&mut transaction, filter).await?,
+        None => find::find(&mut transaction, filter, limit(filter)).await?,
     };
-    Ok(HistoryPage { rows: rows(&mut transaction, &ids).await?, total: u64::try_from(total).unwrap_or_default() })
+    let rows = rows(&mut transaction, &found.ids).await?;
+    let total = u64::try_from(found.total).unwrap_or_default();
+    Ok(HistoryPage { rows, total, counted: found.counted, more: found.more })
 }
 
 fn limit(filter: &HistoryFilter) -> i64 {
@@ -26,11 +30,15 @@ fn limit(filter: &HistoryFilter) -> i64 {
 }
 
 /// The ids of the page, by the rows' numbers, and the total.
-async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) -> Result<(Vec<i64>, i64), LedgerError> {
+async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) -> Result<Found, LedgerError> {
     let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
     let service = filter.service.as_ref().map(ServiceName::as_str);
     let total = total(transaction, environment, service).await?;
-    let last = total - i64::from(filter.offset);
+    let newest = match filter.before {
+        Some(before) => behind(transaction, environment, service, before).await?,
+        None => total,
+    };
+    let last = newest - i64::from(filter.offset);
     let first = last - limit(filter) + 1;
     let ids = match (environment, service) {
         (None, None) => {
@@ -71,7 +79,35 @@ async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) ->
             .await
         }
     };
-    Ok((ids.map_err(failed)?, total))
+    Ok(Found { ids: ids.map_err(failed)?, total, counted: true, more: first > 1 })
+}
+
+/// The number of the newest row that stands behind the row `before`.
+async fn behind(
+    transaction: &mut SqliteConnection,
+    environment: Option<&str>,
+    service: Option<&str>,
+    before: i64,
+) -> Result<i64, LedgerError> {
+    let found = sqlx::query!(
+        "select nth, nth_in_environment, nth_of_service, nth_of_both
+        from history
+        where id < ?1 and environment = coalesce(?2, environment) and service = coalesce(?3, service)
+        order by id desc
+        limit 1",
+        before,
+        environment,
+        service
+    )
+    .fetch_optional(transaction)
+    .await
+    .map_err(failed)?;
+    Ok(found.map_or(0, |row| match (environment, service) {
+        (None, None) => row.nth,
+        (Some(_), None) => row.nth_in_environment,
+        (None, Some(_)) => row.nth_of_service,
+        (Some(_), Some(_)) => row.nth_of_both,
+    }))
 }
 
 async fn total(
@@ -114,7 +150,7 @@ async fn of_deployment(
     transaction: &mut SqliteConnection,
     deployment: DeploymentId,
     filter: &HistoryFilter,
-) -> Result<(Vec<i64>, i64), LedgerError> {
+) -> Result<Found, LedgerError> {
     let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
     let service = filter.service.as_ref().map(ServiceName::as_str);
     let all = sqlx::query_scalar!(
@@ -131,7 +167,8 @@ async fn of_deployment(
     let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let skip = usize::try_from(filter.offset).unwrap_or(usize::MAX);
     let take = usize::try_from(limit(filter)).unwrap_or(usize::MAX);
-    Ok((all.into_iter().skip(skip).take(take).collect(), total))
+    let more = all.len() > skip.saturating_add(take);
+    Ok(Found { ids: all.into_iter().skip(skip).take(take).collect(), total, counted: true, more })
 }
 
 struct Row {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
 use release_manager::health::EnvironmentHealth;
+use release_manager::insights::Fact;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::ports::{
     Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
@@ -17,7 +18,7 @@ use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
 
 use super::error::{is_fatal, refused};
-use super::{Store, adopt, begin, current, deployment, finish, head, health, history, journal, releases};
+use super::{Store, adopt, begin, current, deployment, facts, finish, head, health, history, journal, releases};
 
 impl Store {
     /// Writes, unless the file cannot be trusted any more: after a failed flush
@@ -94,6 +95,10 @@ impl Ledger for Store {
 
     async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
         history::history(&self.readers, filter).await
+    }
+
+    async fn facts(&self, since: Timestamp) -> Result<Vec<Fact>, LedgerError> {
+        facts::facts(&self.readers, since).await
     }
 
     async fn record_health(

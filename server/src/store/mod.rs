@@ -12,6 +12,8 @@ mod codec;
 mod current;
 mod deployment;
 mod error;
+mod facts;
+mod find;
 mod finish;
 mod head;
 mod health;

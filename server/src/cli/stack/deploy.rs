@@ -285,6 +285,10 @@ impl Source for NoSource {
         Err(nothing_to_follow())
     }
 
+    async fn commits(&self, _: &CommitSha, _: &CommitSha, _: u32) -> Result<Vec<Revision>, SourceError> {
+        Err(nothing_to_follow())
+    }
+
     async fn read(&self, _: &RepoPath, _: &CommitSha) -> Result<Vec<u8>, SourceError> {
         Err(nothing_to_follow())
     }

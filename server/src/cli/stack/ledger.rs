@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome, Status};
 use release_manager::health::EnvironmentHealth;
+use release_manager::insights::Fact;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::plan::Action;
 use release_manager::ports::{
@@ -192,8 +193,12 @@ impl Ledger for OneDeployment {
         Ok(None)
     }
 
+    async fn facts(&self, _: Timestamp) -> Result<Vec<Fact>, LedgerError> {
+        Ok(Vec::new())
+    }
+
     async fn history(&self, _: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
-        Ok(HistoryPage { rows: Vec::new(), total: 0 })
+        Ok(HistoryPage { rows: Vec::new(), total: 0, counted: true, more: false })
     }
 
     async fn record_health(&self, _: &EnvironmentName, _: &EnvironmentHealth) -> Result<(), LedgerError> {

@@ -31,6 +31,8 @@ pub(super) enum Wanted<'a> {
     Branch,
     /// A certain revision of it, perhaps an old one.
     Revision(&'a CommitSha),
+    /// Everything that led to the newest revision.
+    History,
 }
 
 /// Every fetch leaves a pack. With more than these the copy is fetched anew, before looking things up grows slow.
@@ -106,6 +108,7 @@ pub(super) fn fetch(
             Err(error) if error.message().contains("shallow") => attempt(&branch, 0),
             other => other,
         },
+        Wanted::History => attempt(&branch, if repository.is_shallow() { WHOLE } else { 0 }),
         Wanted::Revision(at) => {
             let single = format!("+{at}:refs/release-manager/{at}");
             // Not every host gives out a commit by its name; the whole branch holds it, unless it was rewritten.

@@ -168,6 +168,27 @@ impl Source for Git {
         self.fetched_head().await
     }
 
+    async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
+        let (from, to) = (from.clone(), to.clone());
+        if let Kind::Local(_) = self.settings.remote.kind() {
+            return self
+                .blocking((), move |settings, _| {
+                    objects::commits(&open_local(settings)?, settings, [&from, &to], limit)
+                })
+                .await;
+        }
+        let turn = self.turn().await?;
+        self.blocking(turn, move |settings, deadline| {
+            let repository = fetch::open_or_create(settings)?;
+            // As a rule only the newest revision is here: what led to it is fetched when somebody wants to see it.
+            if repository.is_shallow() || !objects::has_commit(&repository, &to) {
+                fetch::fetch(&repository, settings, Wanted::History, deadline)?;
+            }
+            objects::commits(&repository, settings, [&from, &to], limit)
+        })
+        .await
+    }
+
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {
         if let Kind::Local(_) = self.settings.remote.kind() {
             let (path, at) = (path.clone(), at.clone());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use git2::{Commit, ErrorCode, ObjectType, Oid, Repository};
+use git2::{Commit, ErrorCode, ObjectType, Oid, Repository, Sort};
 use release_manager::names::{CommitSha, RepoPath};
 use release_manager::ports::SourceError;
 use release_manager::revision::Revision;
@@ -44,6 +44,26 @@ fn describe(commit: &Commit<'_>, settings: &GitSettings) -> Result<Revision, Sou
 /// Whether the commit is here.
 pub(super) fn has_commit(repository: &Repository, at: &CommitSha) -> bool {
     Oid::from_str(at.as_str()).is_ok_and(|id| repository.find_commit(id).is_ok())
+}
+
+/// The commits that are in `to` and not in `from`, newest first, at most `limit`.
+pub(super) fn commits(
+    repository: &Repository,
+    settings: &GitSettings,
+    [from, to]: [&CommitSha; 2],
+    limit: u32,
+) -> Result<Vec<Revision>, SourceError> {
+    let id = |sha: &CommitSha| {
+        let known = Oid::from_str(sha.as_str()).ok().filter(|id| repository.find_commit(*id).is_ok());
+        known.ok_or_else(|| missing(settings, format!("revision {} of {}", sha.short(), settings.branch)))
+    };
+    let (from, to) = (id(from)?, id(to)?);
+    let told = |error: git2::Error| failed(settings, error);
+    let mut walk = repository.revwalk().map_err(told)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(told)?;
+    walk.push(to).and_then(|()| walk.hide(from)).map_err(told)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    walk.take(limit).map(|id| revision(repository, settings, id.map_err(told)?)).collect()
 }
 
 /// The content of a file.

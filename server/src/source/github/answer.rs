@@ -38,9 +38,26 @@ struct Account {
     login: Option<String>,
 }
 
+/// What lies between two commits.
+#[derive(Deserialize)]
+struct Comparison {
+    total_commits: usize,
+    commits: Vec<Commit>,
+}
+
+/// Reads a page of a comparison: its commits, oldest first, and how many there are on all pages.
+pub(super) fn comparison(answer: &Answer) -> Result<(Vec<Revision>, usize), String> {
+    let comparison: Comparison = json(answer)?;
+    let commits = comparison.commits.into_iter().map(described).collect::<Result<_, _>>()?;
+    Ok((commits, comparison.total_commits))
+}
+
 /// Reads the description of a commit.
 pub(super) fn revision(answer: &Answer) -> Result<Revision, String> {
-    let commit: Commit = json(answer)?;
+    described(json(answer)?)
+}
+
+fn described(commit: Commit) -> Result<Revision, String> {
     let sha = commit.sha.parse().map_err(|error| format!("its answer names no commit: {error}"))?;
     let Some(signature) = commit.text.committer.as_ref().or(commit.text.author.as_ref()) else {
         return Err("its answer does not say when the commit was made".to_owned());

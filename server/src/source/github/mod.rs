@@ -37,6 +37,9 @@ const LARGEST_JSON: usize = LARGEST_FILE * 3 / 2 + 64 * 1024;
 /// The description of a commit may hold a part of its changes.
 const LARGEST_COMMIT: usize = 8 * 1024 * 1024;
 
+/// How many commits GitHub puts on one page of a comparison at most.
+const COMPARED: usize = 100;
+
 const JSON: &str = "application/vnd.github+json";
 const RAW: &str = "application/vnd.github.raw+json";
 
@@ -234,6 +237,27 @@ impl GitHub {
         }
     }
 
+    /// One page of what lies between two commits, oldest first, and how many there are in all.
+    async fn compared(
+        &self,
+        from: &CommitSha,
+        to: &CommitSha,
+        page: usize,
+    ) -> Result<(Vec<Revision>, usize), SourceError> {
+        let mut url = self.url(&["compare"], &format!("{from}...{to}"), None);
+        url.query_pairs_mut().append_pair("per_page", &COMPARED.to_string()).append_pair("page", &page.to_string());
+        let request = Request { url: &url, accept: JSON, etag: None, cap: LARGEST_COMMIT };
+        let answer = self.read_request(&request).await.map_err(|failure| self.failed(failure))?;
+        match answer.status {
+            StatusCode::OK => answer::comparison(&answer).map_err(|detail| self.unreachable(detail)),
+            StatusCode::NOT_FOUND => Err(SourceError::Missing {
+                what: format!("revision {} or {} of {}", from.short(), to.short(), self.repo),
+                host: self.host(),
+            }),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
     fn proven(&self, path: &RepoPath, at: &CommitSha, blob: &str, content: Vec<u8>) -> Result<Vec<u8>, SourceError> {
         let is_proven = git2::Oid::hash_object(git2::ObjectType::Blob, &content).is_ok_and(|id| id.to_string() == blob);
         if is_proven {
@@ -301,6 +325,17 @@ impl Source for GitHub {
             (StatusCode::UNPROCESSABLE_ENTITY, _) => Err(self.missing_branch("")),
             _ => Err(self.refused(&answer)),
         }
+    }
+
+    async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
+        let (mut commits, total) = self.compared(from, to, 1).await?;
+        // GitHub begins with the oldest.
+        if total > COMPARED {
+            commits = self.compared(from, to, total.div_ceil(COMPARED)).await?.0;
+        }
+        commits.reverse();
+        commits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(commits)
     }
 
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {

@@ -109,6 +109,10 @@ fn look_up(world: &World, target: &str, headers: &HeaderMap) -> Answer {
     };
     match rest {
         ["commits", reference @ ..] => commit(world, &reference.join("/")),
+        ["compare", range] => {
+            let page = url.query_pairs().find(|(name, _)| name == "page").map(|(_, value)| value.into_owned());
+            compare(world, range, page.as_deref().unwrap_or("1").parse().unwrap())
+        }
         ["git", "commits", sha] => match world.commits.get(*sha) {
             Some(commit) => Answer::json(&json!({"sha": sha, "message": commit.message})),
             None => not_found(),
@@ -151,6 +155,27 @@ fn commit(world: &World, reference: &str) -> Answer {
         return Answer::json(&described(world, sha, commit));
     }
     Answer::message(StatusCode::UNPROCESSABLE_ENTITY, &format!("No commit found for SHA: {reference}"))
+}
+
+/// What leads from one commit to the other, a hundred on a page, oldest first.
+fn compare(world: &World, range: &str, page: usize) -> Answer {
+    let (from, to) = range.split_once("...").unwrap();
+    if !world.commits.contains_key(from) || !world.commits.contains_key(to) {
+        return not_found();
+    }
+    let mut between = Vec::new();
+    let mut at = to.to_owned();
+    while at != from {
+        let commit = &world.commits[&at];
+        between.push(described(world, &at, commit));
+        match &commit.parent {
+            Some(parent) => at.clone_from(parent),
+            None => break,
+        }
+    }
+    between.reverse();
+    let shown: Vec<_> = between.chunks(100).nth(page - 1).unwrap_or_default().to_vec();
+    Answer::json(&json!({"status": "ahead", "total_commits": between.len(), "commits": shown, "files": []}))
 }
 
 fn described(world: &World, sha: &str, commit: &Commit) -> Value {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use git2::{Oid, Repository, RepositoryInitOptions, Signature, Time};
+use release_manager::names::CommitSha;
 use release_manager::ports::{Source as _, SourceError};
 use server::source::{Git, GitSettings};
 use tempfile::TempDir;
@@ -82,6 +83,23 @@ async fn the_head_is_what_is_committed_on_the_branch() {
         assert_eq!(source.read(&path("a"), &head.sha).await.unwrap(), b"2");
         assert_eq!(source.read(&path("a"), &sha(&first.to_string())).await.unwrap(), b"1");
     }
+}
+
+#[tokio::test]
+async fn the_commits_between_two_revisions_come_newest_first() {
+    let fixture = Fixture::new(true);
+    let [first, second, third] = [b"1", b"2", b"3"].map(|content| fixture.commit("main", &[("a", FILE, content)]));
+    let source = fixture.source("main");
+    let [first, second, third] = [first, second, third].map(|id| sha(&id.to_string()));
+    let between = async |from: &CommitSha, to: &CommitSha, limit| {
+        let commits = source.commits(from, to, limit).await.unwrap();
+        commits.into_iter().map(|commit| commit.sha).collect::<Vec<_>>()
+    };
+    assert_eq!(between(&first, &third, 9).await, [third.clone(), second.clone()]);
+    assert_eq!(between(&first, &third, 1).await, [&third].map(Clone::clone));
+    assert_eq!(between(&third, &first, 9).await, []);
+    let unknown = source.commits(&sha(&"0".repeat(40)), &third, 9).await.unwrap_err();
+    assert!(unknown.to_string().starts_with("revision 0000000"), "{unknown}");
 }
 
 #[tokio::test]

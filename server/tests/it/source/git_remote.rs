@@ -54,6 +54,19 @@ async fn a_push_is_seen_and_its_files_are_read_at_it() {
 }
 
 #[tokio::test]
+async fn what_led_to_a_revision_is_fetched_when_it_is_asked_for() {
+    let host = Host::start(Door::Open).await;
+    let first = host.fixture.commit("main", &[("a", FILE, b"1")]);
+    host.fixture.commit("main", &[("a", FILE, b"2")]);
+    let source = host.source();
+    source.head().await.unwrap();
+    let third = host.fixture.commit("main", &[("a", FILE, b"3")]);
+    let [first, third] = [first, third].map(|id| sha(&id.to_string()));
+    assert_eq!(source.commits(&first, &third, 9).await.unwrap().len(), 2);
+    assert_eq!(source.head().await.unwrap().sha, third);
+}
+
+#[tokio::test]
 async fn what_was_fetched_is_read_without_the_host() {
     let host = Host::start(Door::Open).await;
     host.fixture.commit("main", &[("a", FILE, b"1")]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use release_manager::names::CommitSha;
 use release_manager::ports::{Source as _, SourceError};
 use server::source::{GitHub, GitHubSettings, Timeouts};
 
@@ -40,6 +41,24 @@ async fn a_push_is_seen_and_its_files_are_read_at_it() {
     assert_eq!(source.read(&path("env/.env.preprod"), &head.sha).await.unwrap(), b"A=2\n");
     assert_eq!(source.read(&path("env/.env.preprod"), &first.sha).await.unwrap(), b"A=1\n");
     assert_eq!(source.read(&path("stack.yml"), &head.sha).await.unwrap(), b"services: {}\n");
+}
+
+#[tokio::test]
+async fn the_commits_between_two_revisions_come_newest_first() {
+    let (github, source) = with_a_commit().await;
+    let first = source.head().await.unwrap().sha;
+    let mut last = first.clone();
+    for number in 1..=103 {
+        last = github.push(&format!("Update {number}"), &[("stack.yml", &format!("# {number}\n"))]);
+    }
+    let subjects = async |from: &CommitSha, to: &CommitSha, limit| {
+        let commits = source.commits(from, to, limit).await.unwrap();
+        commits.iter().map(|commit| commit.subject().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(subjects(&first, &last, 2).await, ["Update 103", "Update 102"]);
+    assert_eq!(subjects(&last, &last, 9).await, [""; 0]);
+    let error = source.commits(&sha(&"e".repeat(40)), &last, 9).await.unwrap_err();
+    check_error(&error, "revision eeeeeee");
 }
 
 #[tokio::test]

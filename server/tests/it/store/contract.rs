@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use release_manager::deployment::{HistoryFilter, Outcome, Status, Verdict};
+use release_manager::deployment::{Cause, CauseKind, HistoryFilter, Outcome, Status, Verdict};
 use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
 use release_manager::judge::Target;
 use release_manager::names::{Actor, DeploymentId};
-use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError, ReleaseFilter};
+use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError, NewDeployment, ReleaseFilter};
 use release_manager::testing::FakeLedger;
 
 use super::samples::{
@@ -62,6 +62,8 @@ promises! {
     the_latest_deployment_is_known_with_its_content
     history_is_newest_first_with_names_rising_within_a_deployment
     history_is_filtered_and_paged
+    history_is_found_by_status_cause_actor_and_time
+    insights_are_drawn_from_every_deployment_since_a_moment
     a_row_of_history_leads_to_its_release
     the_newest_revision_is_remembered
     health_can_be_recorded_again_and_again
@@ -366,6 +368,62 @@ async fn history_is_filtered_and_paged(ledger: &dyn Ledger) {
     check("deployment=2 service=web", 9, 0, 1, &["preprod web 2"]).await;
     check("deployment=2 environment=prod", 9, 0, 0, &[]).await;
     check("environment=unknown", 9, 0, 0, &[]).await;
+}
+
+async fn history_is_found_by_status_cause_actor_and_time(ledger: &dyn Ledger) {
+    let start = async |name: &str, services: &str, at: i64, actor: &str, cause: Cause| {
+        let new = NewDeployment {
+            started_at: second(at),
+            actor: actor.to_owned().into(),
+            cause,
+            ..deployment(name, 'a', services)
+        };
+        ledger.begin(&new).await.unwrap()
+    };
+    let promotion = || Cause::Promotion { from: environment("preprod") };
+    let first = start("preprod", "db=1 web=1", 1, "system", Cause::Sync).await;
+    ledger.finish(first, &outcomes(&[("db", "1", succeeded()), ("web", "1", crashed())]), second(2)).await.unwrap();
+    let second_one = start("prod", "web=1", 3, "ada", promotion()).await;
+    ledger.finish(second_one, &outcomes(&[("web", "1", succeeded())]), second(4)).await.unwrap();
+    start("prod", "web=2", 5, "ada", Cause::Rollback { to: first }).await;
+
+    let check = async |asked: HistoryFilter, total: u64, more: bool, expected: &[&str]| {
+        let page = ledger.history(&asked).await.unwrap();
+        let rows: Vec<String> =
+            page.rows.iter().map(|row| format!("{} {} {}", row.environment, row.service, row.version)).collect();
+        assert_eq!((rows, page.total, page.more), (expected.iter().map(ToString::to_string).collect(), total, more));
+        page.rows.last().map(|row| row.id)
+    };
+    let all = || HistoryFilter { limit: 9, ..HistoryFilter::default() };
+    check(HistoryFilter { status: Some(Status::Failed), ..all() }, 1, false, &["preprod web 1"]).await;
+    check(HistoryFilter { cause: Some(CauseKind::Rollback), ..all() }, 1, false, &["prod web 2"]).await;
+    check(
+        HistoryFilter { cause: Some(CauseKind::Sync), service: Some(service("db")), ..all() },
+        1,
+        false,
+        &["preprod db 1"],
+    )
+    .await;
+    check(HistoryFilter { actor: Some(Actor::System), ..all() }, 2, false, &["preprod db 1", "preprod web 1"]).await;
+    check(HistoryFilter { since: Some(second(3)), ..all() }, 2, false, &["prod web 2", "prod web 1"]).await;
+    check(HistoryFilter { until: Some(second(3)), ..all() }, 2, false, &["preprod db 1", "preprod web 1"]).await;
+    let ada = HistoryFilter { actor: Some("ada".to_owned().into()), limit: 1, ..all() };
+    let last = check(ada.clone(), 2, true, &["prod web 2"]).await;
+    check(HistoryFilter { before: last, ..ada }, 2, false, &["prod web 1"]).await;
+    let last = check(HistoryFilter { limit: 2, ..all() }, 4, true, &["prod web 2", "prod web 1"]).await;
+    check(HistoryFilter { before: last, ..all() }, 4, false, &["preprod db 1", "preprod web 1"]).await;
+}
+
+async fn insights_are_drawn_from_every_deployment_since_a_moment(ledger: &dyn Ledger) {
+    deploy(ledger, &NewDeployment { started_at: second(1), ..deployment("prod", 'a', "web=1") }, second(2)).await;
+    let later = NewDeployment { started_at: second(9), ..deployment("preprod", 'b', "web=1") };
+    ledger.begin(&later).await.unwrap();
+    let facts = ledger.facts(second(1)).await.unwrap();
+    assert_eq!(facts.len(), 2);
+    assert_eq!((facts[0].status, facts[0].ended_at), (Status::Success, Some(second(2))));
+    assert_eq!((facts[0].cause, facts[0].committed_at), (CauseKind::Sync, Some(revision('a').committed_at)));
+    assert_eq!((facts[1].environment.as_str(), facts[1].ended_at), ("preprod", None));
+    assert_eq!(ledger.facts(second(2)).await.unwrap().len(), 1);
 }
 
 async fn a_row_of_history_leads_to_its_release(ledger: &dyn Ledger) {
