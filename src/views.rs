@@ -8,8 +8,9 @@ use crate::deployment::{Deployment, HistoryRow};
 use crate::diff::{FieldChange, Finding, ServiceChange};
 use crate::live::Progress;
 use crate::names::{Actor, CommitSha, EnvironmentName, ServiceName, StackName};
-use crate::pipeline::Mode;
+use crate::pipeline::{Environment, Mode};
 use crate::release::Release;
+use crate::revision::Revision;
 use crate::time::Timestamp;
 
 /// Every environment with what it runs. How it is at the moment stands in [`crate::live::Live`].
@@ -17,6 +18,8 @@ use crate::time::Timestamp;
 pub struct Overview {
     /// In the order in which releases flow.
     pub environments: Vec<EnvironmentView>,
+    /// How often the source is asked for its newest revision, in seconds.
+    pub poll_seconds: u64,
     /// What to say on every page of a demonstration; `None` in earnest.
     pub demo: Option<DemoNote>,
 }
@@ -84,6 +87,62 @@ pub struct PlannedAction {
     pub reason: String,
     /// The fields that differ.
     pub fields: Vec<FieldChange>,
+}
+
+/// What was committed between the revision that an environment runs and the one that it would get.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Commits {
+    /// Newest first.
+    pub revisions: Vec<Revision>,
+    /// Whether there are more than these.
+    pub more: bool,
+}
+
+/// One service of one environment as the Swarm runs it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunningService {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Its full name in the Swarm.
+    pub full_name: String,
+    /// Every field of its spec that is set, without what may be secret.
+    pub spec: Vec<FieldChange>,
+    /// Its tasks that the Engine still keeps, the newest first.
+    pub tasks: Vec<TaskView>,
+}
+
+/// A task, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// The Engine's id.
+    pub id: String,
+    /// Its slot; `None` for a global service or a job.
+    pub slot: Option<u64>,
+    /// The node's host name, or its id where the name is not known.
+    pub node: Option<String>,
+    /// The Engine's word for its state.
+    pub state: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Whether it is one of those that should run.
+    pub wanted: bool,
+    /// The Engine's error.
+    pub error: Option<String>,
+    /// The exit code of its container.
+    pub exit_code: Option<i64>,
+}
+
+/// What Release Manager is and follows, for the settings page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Every environment with what it is made from.
+    pub environments: Vec<Environment>,
+    /// How often the source is asked, in seconds.
+    pub poll_seconds: u64,
+    /// How long a deployment may take, in seconds.
+    pub timeout_seconds: u64,
+    /// How long a service must stand to have succeeded, in seconds.
+    pub stability_seconds: u64,
 }
 
 /// One deployment with everything that is known of it.

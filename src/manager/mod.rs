@@ -11,6 +11,7 @@ mod lifecycle;
 mod pins;
 mod queries;
 mod readiness;
+mod service;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,8 @@ impl Manager {
             .iter()
             .map(|(environment, current)| view(environment, current.as_ref(), &newer(environment, &currents)))
             .collect();
-        Ok(Overview { environments, demo: self.inner.settings.demo.clone() })
+        let settings = &self.inner.settings;
+        Ok(Overview { environments, poll_seconds: settings.poll_interval.as_secs(), demo: settings.demo.clone() })
     }
 
     /// One deployment.

@@ -6,6 +6,7 @@ mod conditional;
 mod docs;
 mod error;
 mod events;
+mod export;
 mod extract;
 mod guard;
 mod idempotency;
@@ -122,6 +123,8 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         .layer(RequestBodyLimitLayer::new(webhooks::BODY_LIMIT))
         .with_state(Arc::new(parts.webhooks));
     programs
+        // A file as long as history: it is sent as it is read, so nothing may hold it as a whole.
+        .route("/api/history/export", get(export::export))
         .route("/pkg/{build}/{*file}", get(assets::built))
         .leptos_routes_with_context(&state, generate_route_list(app::App), context.clone(), shell.clone())
         .fallback(assets::public_or_page(context, shell))
