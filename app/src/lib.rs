@@ -9,11 +9,16 @@ pub mod clock;
 pub mod components;
 pub mod error;
 pub mod live;
+pub mod outcomes;
 pub mod pages;
 pub mod rpc;
 pub mod theme;
+pub mod toasts;
 pub mod view;
 
+mod browser;
+#[cfg(feature = "ssr")]
+mod drawn;
 #[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
@@ -24,8 +29,11 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::components::{Banners, Header};
-use crate::pages::{ChangesPage, DashboardPage, DeploymentPage, HealthPage, HistoryPage, NotFoundPage};
+use crate::components::{Banners, CommandPalette, Header, ToastRegion};
+use crate::pages::{
+    AboutPage, ChangesPage, DashboardPage, DeploymentPage, HealthPage, HistoryPage, InsightsPage, NotFoundPage,
+    ServicePage, SettingsPage,
+};
 
 /// The whole application: what every page has, and the routes.
 #[component]
@@ -34,6 +42,8 @@ pub fn App() -> impl IntoView {
     clock::Clock::provide();
     let live = live::LiveState::provide();
     let overview = app_data::provide_overview(live);
+    toasts::Toasts::provide();
+    outcomes::follow(live);
     mark_as_alive();
     view! {
         <Title formatter=|page: String| format!("{page} · Release Manager")/>
@@ -47,8 +57,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/deployments/:id") view=DeploymentPage ssr=SsrMode::Async/>
                     <Route path=path!("/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/health") view=HealthPage ssr=SsrMode::Async/>
+                    <Route path=path!("/services/:service") view=ServicePage ssr=SsrMode::Async/>
+                    <Route path=path!("/insights") view=InsightsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/about") view=AboutPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
+            <CommandPalette overview/>
+            <ToastRegion/>
         </Router>
     }
 }

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use release_manager::deployment::HistoryPage;
-use release_manager::names::{DeploymentId, EnvironmentName, ServiceName};
+use release_manager::deployment::{HistoryFilter, HistoryPage};
+use release_manager::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use release_manager::views::{Comparison, DeploymentView, Overview};
 
 use crate::error::RpcError;
@@ -60,14 +60,68 @@ pub async fn deployment(id: DeploymentId) -> Result<DeploymentView, RpcError> {
 
 /// Rows of history, newest first.
 #[server(prefix = "/rpc", endpoint = "history", input = GetUrl)]
-pub async fn history(
-    #[server(default)] environment: Option<EnvironmentName>,
-    #[server(default)] service: Option<ServiceName>,
-    limit: u32,
-    #[server(default)] offset: u32,
-) -> Result<HistoryPage, RpcError> {
-    let filter = release_manager::deployment::HistoryFilter { environment, service, deployment: None, limit, offset };
+pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, RpcError> {
     Ok(ssr::manager()?.history(&filter).await?)
+}
+
+/// What was committed between two revisions, drawn.
+#[server(prefix = "/rpc", endpoint = "commits", input = GetUrl)]
+pub async fn commits(from: CommitSha, to: CommitSha) -> Result<String, RpcError> {
+    let manager = ssr::manager()?;
+    let commits = manager.commits(&from, &to).await?;
+    let host = manager.live().borrow().source.commit_url.clone();
+    Ok(crate::drawn::commits(&commits, host.as_deref(), [&from, &to]))
+}
+
+/// The versions of a service over time in every environment, drawn.
+#[server(prefix = "/rpc", endpoint = "timeline", input = GetUrl)]
+pub async fn timeline(service: ServiceName) -> Result<String, RpcError> {
+    let manager = ssr::manager()?;
+    let filter = HistoryFilter { service: Some(service.clone()), limit: 500, ..HistoryFilter::default() };
+    let rows = manager.history(&filter).await?.rows;
+    let environments = manager.overview().await?.environments.into_iter().map(|known| {
+        let release = known.release.as_ref();
+        let version = release.and_then(|release| release.services.get(&service)).map(|known| known.version.to_string());
+        (known.name, version)
+    });
+    Ok(crate::drawn::timeline(&rows, &environments.collect::<Vec<_>>(), ssr::now()))
+}
+
+/// The tasks of a service in every environment, drawn.
+#[server(prefix = "/rpc", endpoint = "tasks", input = GetUrl)]
+pub async fn tasks(service: ServiceName) -> Result<String, RpcError> {
+    Ok(crate::drawn::tasks(&ssr::manager()?.running_service(&service).await?))
+}
+
+/// The spec of a service as it runs in every environment, without what may be secret, drawn.
+#[server(prefix = "/rpc", endpoint = "spec", input = GetUrl)]
+pub async fn spec(service: ServiceName) -> Result<String, RpcError> {
+    Ok(crate::drawn::spec(&ssr::manager()?.running_service(&service).await?))
+}
+
+/// How often, how fast and how well each environment is deployed to, drawn. `span` is a word of [`view::Span`].
+///
+/// [`view::Span`]: crate::view::Span
+#[server(prefix = "/rpc", endpoint = "insights", input = GetUrl)]
+pub async fn insights(span: String) -> Result<String, RpcError> {
+    let span = crate::view::Span::of_word(&span);
+    let steps = release_manager::insights::Span { steps: span.steps(), days: span.days() };
+    let (now, insights) = ssr::manager()?.insights(steps).await?;
+    Ok(crate::drawn::insights(&insights, steps, now))
+}
+
+/// What Release Manager follows, and in which rhythm, drawn.
+#[server(prefix = "/rpc", endpoint = "setup", input = GetUrl)]
+#[allow(clippy::unused_async, reason = "a server function is asynchronous, whatever it does")]
+pub async fn setup() -> Result<String, RpcError> {
+    Ok(crate::drawn::setup(&ssr::manager()?.setup()))
+}
+
+/// What this program is and what it is made of, drawn.
+#[server(prefix = "/rpc", endpoint = "about", input = GetUrl)]
+#[allow(clippy::unused_async, reason = "a server function is asynchronous, whatever it does")]
+pub async fn about() -> Result<String, RpcError> {
+    Ok(crate::drawn::about())
 }
 
 #[cfg(feature = "ssr")]
@@ -78,11 +132,18 @@ mod ssr {
     use leptos::prelude::use_context;
     use release_manager::manager::Manager;
     use release_manager::names::{Actor, DeploymentId, ServiceName};
+    use release_manager::time::Timestamp;
 
     use crate::error::{RpcError, RpcErrorKind};
 
     pub(super) fn manager() -> Result<Arc<Manager>, RpcError> {
         use_context().ok_or_else(|| RpcError::new(RpcErrorKind::Internal, "Release Manager is not ready to answer"))
+    }
+
+    /// The server's clock.
+    pub(super) fn now() -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Nobody has to log in yet: every order of a page is `manual`, as the REST API calls it.

@@ -12,11 +12,11 @@ use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
 use crate::live::use_live;
 use crate::rpc::Retry;
-use crate::view::{self, ServiceRow, Tone};
+use crate::view::{self, ServiceFilter, ServiceRow, Tone};
 
 /// An environment's card.
 #[component]
-pub fn EnvironmentCard(environment: Memo<EnvironmentView>) -> impl IntoView {
+pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
     let name = environment.with_untracked(|environment| environment.name.clone());
     let heading = format!("environment-{name}");
     let labelled_by = heading.clone();
@@ -25,7 +25,7 @@ pub fn EnvironmentCard(environment: Memo<EnvironmentView>) -> impl IntoView {
             <CardHead environment heading/>
             <Running environment/>
             <NotDeployed name=name.clone()/>
-            <Services environment/>
+            <Services environment filter/>
         </article>
     }
 }
@@ -149,20 +149,30 @@ fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
 }
 
 #[component]
-fn Services(environment: Memo<EnvironmentView>) -> impl IntoView {
+fn Services(environment: Memo<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
     let live = use_live();
     let name = environment.with_untracked(|environment| environment.name.clone());
     let rows = Memo::new(move |_| {
         let health = live.environment(&name, |environment| environment.health.clone());
         environment.with(|environment| view::services(environment, health.as_ref()))
     });
-    let names = Memo::new(move |_| rows.with(|rows| rows.keys().cloned().collect::<Vec<_>>()));
+    let names = Memo::new(move |_| {
+        let shown = |rows: &std::collections::BTreeMap<ServiceName, ServiceRow>, filter: &ServiceFilter| {
+            let shown = rows.iter().filter(|(name, row)| filter.takes(name, row));
+            shown.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        rows.with(|rows| filter.with(|filter| shown(rows, filter)))
+    });
+    let hidden = Memo::new(move |_| rows.with(|rows| rows.len() - names.with(Vec::len).min(rows.len())));
     let none = Memo::new(move |_| rows.with(std::collections::BTreeMap::is_empty));
     view! {
         <ul class="services" aria-label="Services">
             <For each=move || names.get() key=Clone::clone let:name>
                 {service(name, rows)}
             </For>
+            {move || Some(hidden.get()).filter(|hidden| *hidden > 0).map(|hidden| view! {
+                <li class="muted services-hidden">{format!("{} not shown", view::count(hidden, "service", "services"))}</li>
+            })}
         </ul>
         {move || none.get().then(|| view! { <p class="muted card-note">"No services."</p> })}
     }
@@ -183,7 +193,7 @@ fn service(name: ServiceName, rows: Memo<std::collections::BTreeMap<ServiceName,
     view! {
         <li class="service" class:newer=newer>
             <HealthDot status/>
-            <span class="name">{name.to_string()}</span>
+            <a class="name" href=format!("/services/{name}")>{name.to_string()}</a>
             {move || replicas.get().map(|(running, desired)| view! {
                 <span class="replicas">{format!("{running}/{desired}")}</span>
             })}

@@ -23,6 +23,8 @@ pub fn Header() -> impl IntoView {
                     <A href="/" exact=true><Icon symbol=Symbol::Dashboard/><span>"Dashboard"</span></A>
                     <A href="/history"><Icon symbol=Symbol::History/><span>"History"</span></A>
                     <A href="/health"><Icon symbol=Symbol::Health/><span>"Health"</span></A>
+                    <A href="/insights"><Icon symbol=Symbol::Chart/><span>"Insights"</span></A>
+                    <A href="/settings"><Icon symbol=Symbol::Sliders/><span>"Settings"</span></A>
                 </nav>
                 <SourceLine/>
                 <ThemeSwitch/>

@@ -41,6 +41,14 @@ pub enum Symbol {
     Box,
     /// A demonstration.
     Flask,
+    /// Insights.
+    Chart,
+    /// Settings.
+    Sliders,
+    /// Look for something.
+    Search,
+    /// To be told of.
+    Bell,
 }
 
 impl Symbol {
@@ -69,6 +77,12 @@ impl Symbol {
                 "M3 3l18 18M8.5 16.3a5 5 0 0 1 7 0M5 12.7a10 10 0 0 1 5-2.7M14.5 10.2A10 10 0 0 1 19 12.7M2 9a15 15 0 0 1 4.3-2.8M10.7 5A15 15 0 0 1 22 9M12 20h.01"
             }
             Self::Box => "M12 3l8.5 4.7v8.6L12 21l-8.5-4.7V7.7zM3.5 7.7 12 12.4l8.5-4.7M12 12.4V21",
+            Self::Chart => "M4 4v16h16M8.5 16v-5M13 16V7.5M17.5 16v-3",
+            Self::Sliders => {
+                "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM9 19.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z"
+            }
+            Self::Search => "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5 20.5 20.5",
+            Self::Bell => "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15zM10 21.2h4",
             Self::Flask => "M9 3h6M10 3v6.5L4.8 18a2 2 0 0 0 1.7 3h11a2 2 0 0 0 1.7-3L14 9.5V3M7.5 14.5h9",
         }
     }

@@ -53,6 +53,19 @@ where
     }
 }
 
+/// What the server has drawn. It has escaped whatever came from outside.
+#[component]
+pub fn Drawn(
+    resource: Resource<Result<String, RpcError>>,
+    #[prop(default = "drawn")] class: &'static str,
+) -> impl IntoView {
+    view! {
+        <Loaded resource let:html>
+            <div class=class inner_html=move || html.get()></div>
+        </Loaded>
+    }
+}
+
 /// Why there is nothing to see.
 #[component]
 pub fn Refused(error: RpcError) -> impl IntoView {

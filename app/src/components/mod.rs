@@ -8,7 +8,10 @@ mod evidence;
 mod header;
 mod icon;
 mod loaded;
+mod palette;
 mod progress;
+mod source;
+mod toast_region;
 
 pub use banners::{Banner, Banners};
 pub use basics::{Age, Badge, Commit, Elapsed, Empty, Field, HealthDot, PageHead, Sha, VersionText, Versions};
@@ -17,8 +20,11 @@ pub use environment_card::EnvironmentCard;
 pub use evidence::EvidenceView;
 pub use header::Header;
 pub use icon::{Icon, Symbol};
-pub use loaded::{Loaded, Refused, Skeleton};
+pub use loaded::{Drawn, Loaded, Refused, Skeleton};
+pub use palette::CommandPalette;
 pub use progress::{ProgressLink, Steps};
+pub use source::SourceStrip;
+pub use toast_region::ToastRegion;
 
 use leptos::prelude::*;
 

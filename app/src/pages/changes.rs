@@ -9,8 +9,9 @@ use release_manager::diff::{ChangeType, ServiceChange};
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::Comparison;
 
+use crate::browser;
 use crate::components::{
-    Banner, ChangeTable, Choice, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, VersionText,
+    Banner, ChangeTable, Choice, Drawn, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, VersionText,
     Versions,
 };
 use crate::error::{RpcError, RpcErrorKind};
@@ -121,6 +122,29 @@ fn Choosing(everything: RwSignal<Comparison>, again: RwSignal<u32>) -> impl Into
         <Revisions everything/>
         <Selecting everything selection changed chosen plan again/>
         <Plan plan chosen/>
+        <Committed everything/>
+    }
+}
+
+/// What was committed between what runs and what would.
+#[component]
+fn Committed(everything: RwSignal<Comparison>) -> impl IntoView {
+    let range =
+        Memo::new(move |_| everything.with(|comparison| comparison.from_sha.clone().zip(comparison.to_sha.clone())));
+    let commits = Resource::new(
+        move || range.get().filter(|(from, to)| from != to),
+        |range| async move {
+            match range {
+                Some((from, to)) => rpc::commits(from, to).await,
+                None => Ok(String::new()),
+            }
+        },
+    );
+    let differ = Memo::new(move |_| range.with(|range| range.as_ref().is_some_and(|(from, to)| from != to)));
+    view! {
+        <section class="card" class:hidden=move || !differ.get() aria-label="Commits">
+            <Drawn resource=commits/>
+        </section>
     }
 }
 
@@ -185,7 +209,7 @@ fn Selecting(
     let label = format!("Deploy to {to}…");
     let open = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        show(dialog);
+        browser::show_modal(dialog);
     };
     view! {
         {move || (planned.get() && changed.with(BTreeSet::is_empty)).then(|| view! {
@@ -224,10 +248,13 @@ fn Confirm(
     let query = use_query_map();
     let asked = query.with_untracked(|query| query.get_str("confirm").is_some());
     let promote = ServerAction::<Promote>::new();
+    // Without WASM the field itself insists on what has to be typed.
+    let alive = RwSignal::new(false);
+    Effect::new(move |_| alive.set(true));
     let (from, to) = everything.with_untracked(|comparison| (comparison.from.to_string(), comparison.to.to_string()));
     Effect::new(move |_| {
         if asked {
-            show(dialog);
+            browser::show_modal(dialog);
         }
     });
     Effect::new(move |_| {
@@ -240,7 +267,18 @@ fn Confirm(
         plan.with(|plan| plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| plan.plan_hash.clone()))
     };
     let all = move || chosen.with(|chosen| changed.with(|changed| chosen == changed));
-    let blocked = move || seen().is_none() || promote.pending().get() || chosen.with(BTreeSet::is_empty);
+    let removed = Memo::new(move |_| {
+        plan.with(|plan| plan.as_ref().and_then(|plan| plan.as_ref().ok()).map(view::removed).unwrap_or_default())
+    });
+    let destroys = Memo::new(move |_| removed.with(|removed| !removed.is_empty()));
+    let typed = RwSignal::new(String::new());
+    let unconfirmed = {
+        let to = to.clone();
+        move || destroys.get() && typed.with(|typed| typed.trim() != to)
+    };
+    let blocked = move || {
+        seen().is_none() || promote.pending().get() || chosen.with(BTreeSet::is_empty) || (alive.get() && unconfirmed())
+    };
     let listed = move || {
         everything.with(|comparison| {
             let picked =
@@ -282,12 +320,39 @@ fn Confirm(
                     <For each=move || chosen.get() key=Clone::clone let:service>
                         <input type="hidden" name="services[]" value=service.to_string()/>
                     </For>
+                    {
+                        let to = to.clone();
+                        move || destroys.get().then(|| confirmation(&removed.get(), &to, typed))
+                    }
                     <button class="button primary" type="submit" disabled=blocked>
                         {move || if promote.pending().get() { "Starting…" } else { "Confirm deploy" }}
                     </button>
                 </ActionForm>
             </div>
         </dialog>
+    }
+}
+
+/// Services go: whoever means that says so by typing where.
+fn confirmation(removed: &[ServiceName], to: &str, typed: RwSignal<String>) -> impl IntoView + use<> {
+    let names = removed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let words = view::count(removed.len(), "service", "services");
+    view! {
+        <label class="typed">
+            <span>
+                "This takes out " {words} " (" <strong class="wrap">{names}</strong> "). Type "
+                <strong>{to.to_owned()}</strong> " to go on."
+            </span>
+            <input
+                type="text"
+                required=true
+                pattern=to.to_owned()
+                autocomplete="off"
+                autocapitalize="off"
+                spellcheck="false"
+                on:input=move |event| typed.set(event_target_value(&event))
+            />
+        </label>
     }
 }
 
@@ -355,18 +420,6 @@ fn Plan(plan: Signal<Option<Result<Comparison, RpcError>>>, chosen: Memo<BTreeSe
         </section>
     }
 }
-
-#[cfg(feature = "hydrate")]
-fn show(dialog: NodeRef<Dialog>) {
-    if let Some(dialog) = dialog.get_untracked() {
-        // One that the server has drawn open is not modal: it has to be closed first.
-        dialog.close();
-        let _ = dialog.show_modal();
-    }
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn show(_dialog: NodeRef<Dialog>) {}
 
 #[cfg(test)]
 mod tests {

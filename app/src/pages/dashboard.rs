@@ -1,15 +1,19 @@
 //! The environments as releases flow through them, and what waits to be promoted.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use release_manager::names::EnvironmentName;
 use release_manager::views::{Comparison, Overview};
 
 use crate::app_data::use_overview;
-use crate::components::{ChangeTable, Empty, EnvironmentCard, Findings, Icon, Loaded, PageHead, Symbol, follow};
+use crate::browser;
+use crate::components::{
+    ChangeTable, Empty, EnvironmentCard, Findings, Icon, Loaded, PageHead, SourceStrip, Symbol, follow,
+};
 use crate::error::RpcError;
 use crate::live::use_live;
 use crate::rpc;
-use crate::view::{self, Tone};
+use crate::view::{self, ServiceFilter, ServiceState, Tone};
 
 /// `/`
 #[component]
@@ -18,10 +22,23 @@ pub fn DashboardPage() -> impl IntoView {
     let live = use_live();
     // Made out here: what is made inside of a boundary is fetched anew each time the server goes over that.
     let comparisons = Resource::new(move || live.epoch(), |_| comparisons());
+    let query = use_query_map();
+    let filter = RwSignal::new(query.with_untracked(ServiceFilter::of));
+    // The address follows the fields letter by letter; the fields follow it when one goes back.
+    Effect::new(move |before: Option<ServiceFilter>| {
+        let asked = query.with(ServiceFilter::of);
+        if before.is_some_and(|before| before != asked) {
+            filter.set(asked.clone());
+        }
+        asked
+    });
     view! {
-        <PageHead title="Dashboard" lead="What runs where, and what waits to go further."/>
+        <PageHead title="Dashboard" lead="What runs where, and what waits to go further.">
+            <Filters filter/>
+        </PageHead>
         <Loaded resource=overview let:overview>
-            <Pipeline overview/>
+            <SourceStrip poll_seconds=Signal::derive(move || overview.with(|overview| overview.poll_seconds))/>
+            <Pipeline overview filter/>
         </Loaded>
         <Loaded resource=comparisons let:comparisons>
             <Promotions comparisons/>
@@ -29,8 +46,55 @@ pub fn DashboardPage() -> impl IntoView {
     }
 }
 
+/// Letters of a name, and a state; a plain form where there is no WASM.
 #[component]
-fn Pipeline(overview: RwSignal<Overview>) -> impl IntoView {
+fn Filters(filter: RwSignal<ServiceFilter>) -> impl IntoView {
+    let change = move |change: &dyn Fn(&mut ServiceFilter)| {
+        filter.update(|filter| change(filter));
+        browser::replace_address(&filter.with_untracked(ServiceFilter::url));
+    };
+    let option = move |state: ServiceState| {
+        let selected = move || filter.with(|filter| filter.state == Some(state));
+        view! { <option value=state.word() selected=selected>{state.title()}</option> }
+    };
+    let first = filter.with_untracked(|filter| filter.name.clone());
+    view! {
+        <form class="filters" method="get" action="/" role="search" aria-label="Services">
+            <label class="search">
+                <span class="sr-only">"Service"</span>
+                <Icon symbol=Symbol::Search/>
+                <input
+                    type="search"
+                    name="q"
+                    placeholder="Service"
+                    autocomplete="off"
+                    data-search=""
+                    value=first
+                    prop:value=move || filter.with(|filter| filter.name.clone())
+                    on:input=move |event| change(&|filter| filter.name = event_target_value(&event))
+                />
+            </label>
+            <label>
+                <span class="sr-only">"State"</span>
+                <select
+                    name="state"
+                    on:change=move |event| {
+                        let word = event_target_value(&event);
+                        let state = ServiceState::ALL.into_iter().find(|state| state.word() == word);
+                        change(&|filter| filter.state = state);
+                    }
+                >
+                    <option value="" selected=move || filter.with(|filter| filter.state.is_none())>"Any state"</option>
+                    {ServiceState::ALL.map(option).collect_view()}
+                </select>
+            </label>
+            <button class="button before-wasm" type="submit">"Filter"</button>
+        </form>
+    }
+}
+
+#[component]
+fn Pipeline(overview: RwSignal<Overview>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
     let find = move |name: &EnvironmentName| {
         overview.with(|overview| overview.environments.iter().find(|found| found.name == *name).cloned())
     };
@@ -46,7 +110,7 @@ fn Pipeline(overview: RwSignal<Overview>) -> impl IntoView {
                     let environment = follow(environment, move || find(&name));
                     view! {
                         <li>
-                            <EnvironmentCard environment/>
+                            <EnvironmentCard environment filter/>
                         </li>
                     }
                 }

@@ -2,17 +2,20 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use release_manager::deployment::Status;
+use release_manager::deployment::{Cause, Status};
 use release_manager::names::{DeploymentId, ServiceName};
 use release_manager::views::DeploymentView;
 
+use crate::browser;
 use crate::components::{
     Age, Badge, Elapsed, EvidenceView, Field, Icon, Loaded, PageHead, Sha, Steps, Symbol, Versions,
 };
 use crate::live::use_live;
+use crate::outcomes::use_awaited;
 use crate::pages::NotFoundPage;
-use crate::rpc::{self, Cancel};
-use crate::view::{self, ServiceLine};
+use crate::rpc::{self, Cancel, Retry};
+use crate::toasts::use_toasts;
+use crate::view::{self, ServiceLine, Tone};
 
 /// `/deployments/:id`
 #[component]
@@ -74,7 +77,8 @@ fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView
             <section class="card" aria-labelledby="steps-title">
                 <header class="card-head"><h2 id="steps-title">"Steps"</h2></header>
                 <Steps steps/>
-                {move || running.get().then(|| view! { <CancelButton id/> })}
+                {move || running.get().then(|| view! { <Tell id/> <CancelButton id/> })}
+                <Again deployment status/>
             </section>
             <section class="card grow" aria-labelledby="services-title">
                 <header class="card-head"><h2 id="services-title">"Services"</h2></header>
@@ -144,6 +148,8 @@ fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, S
         Signal::derive(move || line.with(|line| line.as_ref().and_then(pick)))
     };
     let state = Memo::new(move |_| line.with(|line| line.as_ref().map(|line| (line.word.clone(), line.tone))));
+    let label = name.to_string();
+    let percent = Memo::new(move |_| line.with(|line| line.as_ref().and_then(|line| line.percent)));
     let message = Memo::new(move |_| part(|line| line.message.clone()).get());
     let outcome = Memo::new(move |_| {
         let outcome = line.with(|line| line.as_ref().and_then(|line| line.outcome.clone()));
@@ -155,16 +161,90 @@ fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, S
     view! {
         <li class="line">
             <div class="line-head">
-                <strong class="name">{name.to_string()}</strong>
+                <a class="name" href=format!("/services/{name}")>{name.to_string()}</a>
                 <Versions from=part(|line| line.from.clone()) to=part(|line| line.to.clone())/>
                 <span class="line-tasks" title="Tasks that run, of those that should">
                     {move || part(|line| Some(line.tasks.clone())).get()}
                 </span>
                 {move || state.get().map(|(word, tone)| view! { <Badge tone text=word/> })}
             </div>
+            {move || percent.get().map(|_| view! {
+                <progress
+                    max="100"
+                    value=move || percent.get().unwrap_or(100).to_string()
+                    aria-label=format!("Progress of {label}")
+                ></progress>
+            })}
             {move || message.get().map(|message| view! { <p class="line-message wrap">{message}</p> })}
             {move || outcome.get().map(|outcome| view! { <EvidenceView evidence=outcome.evidence/> })}
         </li>
+    }
+}
+
+/// Lets the browser say when it ends, also while one looks at something else. Asked for, never pushed.
+#[component]
+fn Tell(id: DeploymentId) -> impl IntoView {
+    let (awaited, toasts) = (use_awaited(), use_toasts());
+    let is_awaited = Memo::new(move |_| awaited.has(id));
+    let press = move |_| {
+        if awaited.has(id) {
+            return awaited.set(id, false);
+        }
+        browser::ask_to_notify(move |allowed| {
+            if allowed {
+                awaited.set(id, true);
+            } else {
+                toasts.show(Tone::Warn, "The browser does not allow notifications: allow them in its settings", None);
+            }
+        });
+    };
+    view! {
+        <p class="tell after-wasm">
+            <button class="button small" type="button" aria-pressed=move || is_awaited.get().to_string() on:click=press>
+                <Icon symbol=Symbol::Bell/>
+                {move || if is_awaited.get() { "You will be told when it ends" } else { "Tell me when it ends" }}
+            </button>
+        </p>
+    }
+}
+
+/// What can be done about one that did not succeed: the newest revision once more, or another promotion.
+#[component]
+fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl IntoView {
+    let retry = ServerAction::<Retry>::new();
+    let refused = move || retry.value().get().and_then(Result::err);
+    let (environment, cause) =
+        deployment.with_untracked(|view| (view.deployment.environment.clone(), view.deployment.cause.clone()));
+    let offered = Memo::new(move |_| !matches!(status.get(), Status::InProgress | Status::Success));
+    let way = match &cause {
+        Cause::Sync => Some(
+            view! {
+                <ActionForm action=retry>
+                    <input type="hidden" name="environment" value=environment.to_string()/>
+                    <button class="button" type="submit" disabled=move || retry.pending().get()>
+                        <Icon symbol=Symbol::Retry/>
+                        "Deploy the newest revision again"
+                    </button>
+                </ActionForm>
+            }
+            .into_any(),
+        ),
+        Cause::Promotion { .. } => Some(
+            view! {
+                <a class="button" href=format!("/changes/{environment}")>
+                    <Icon symbol=Symbol::Promote/>
+                    {format!("Look at the changes to {environment}")}
+                </a>
+            }
+            .into_any(),
+        ),
+        Cause::Rollback { .. } | Cause::CommandLine => None,
+    };
+    view! {
+        <div class="again" class:hidden=move || !offered.get()>
+            {way}
+            {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
+        </div>
     }
 }
 

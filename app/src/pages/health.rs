@@ -126,6 +126,7 @@ fn service(name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl I
                     {move || error.get().map(|error| view! { <span class="error-text health-error">{error}</span> })}
                 </summary>
                 <Details service status error/>
+                <p class="health-more"><a href=format!("/services/{name}")>"Tasks, versions and spec"</a></p>
             </details>
         </li>
     }

@@ -1,11 +1,10 @@
-//! Every deployment of every service, newest first. Filters and length stand in the URL.
+//! Every deployment of every service, newest first. Filters stand in the URL; older rows are added to those shown.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
-use release_manager::deployment::{HistoryPage as Rows, HistoryRow};
-use release_manager::names::{EnvironmentName, ServiceName};
+use release_manager::deployment::{CauseKind, HistoryPage as Rows, HistoryRow, Status};
 use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
@@ -15,73 +14,17 @@ use crate::components::{
 use crate::error::RpcError;
 use crate::live::use_live;
 use crate::rpc;
-use crate::view;
-
-const PAGE: u32 = 25;
-const LONGEST: u32 = 500;
-
-/// What the URL asks for.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Asked {
-    environment: Option<EnvironmentName>,
-    service: Option<ServiceName>,
-    limit: u32,
-    offset: u32,
-}
-
-impl Asked {
-    fn of(query: &leptos_router::params::ParamsMap) -> Self {
-        let number = |name| query.get_str(name).and_then(|text| text.parse::<u32>().ok());
-        Self {
-            environment: query.get_str("environment").and_then(|name| name.parse().ok()),
-            service: query.get_str("service").and_then(|name| name.parse().ok()),
-            limit: number("limit").unwrap_or(PAGE).clamp(1, LONGEST),
-            offset: number("offset").unwrap_or(0),
-        }
-    }
-
-    fn url(&self) -> String {
-        let mut query = Vec::new();
-        if let Some(environment) = &self.environment {
-            query.push(format!("environment={environment}"));
-        }
-        if let Some(service) = &self.service {
-            query.push(format!("service={service}"));
-        }
-        if self.limit != PAGE {
-            query.push(format!("limit={}", self.limit));
-        }
-        if self.offset != 0 {
-            query.push(format!("offset={}", self.offset));
-        }
-        if query.is_empty() { "/history".to_owned() } else { format!("/history?{}", query.join("&")) }
-    }
-
-    /// The URL that shows more: a longer page, or the next one when this one is as long as a page may be.
-    fn more(&self, total: u64) -> Option<String> {
-        let shown = u64::from(self.offset) + u64::from(self.limit);
-        if shown >= total {
-            return None;
-        }
-        let more = if self.limit < LONGEST {
-            Self { limit: (self.limit + PAGE).min(LONGEST), ..self.clone() }
-        } else {
-            Self { offset: self.offset + self.limit, limit: PAGE, ..self.clone() }
-        };
-        Some(more.url())
-    }
-}
+use crate::toasts::use_toasts;
+use crate::view::{self, HistoryQuery, Tone};
 
 /// `/history`
 #[component]
 pub fn HistoryPage() -> impl IntoView {
     let live = use_live();
     let query = use_query_map();
-    let asked = Memo::new(move |_| query.with(Asked::of));
-    let rows = Resource::new(
-        move || (asked.get(), live.epoch()),
-        |(asked, _)| rpc::history(asked.environment, asked.service, asked.limit, asked.offset),
-    );
+    let asked = Memo::new(move |_| query.with(HistoryQuery::of));
+    let rows = Resource::new(move || (asked.get(), live.epoch()), |(asked, _)| rpc::history(asked.filter()));
+    let export = move |format: &'static str| move || asked.with(|asked| asked.export_url(format));
     view! {
         <Title text="History"/>
         <div class="page-head">
@@ -89,102 +32,191 @@ pub fn HistoryPage() -> impl IntoView {
                 <h1>"History"</h1>
                 <p class="lead">"Every deployment of every service, newest first."</p>
             </div>
-            <Filters asked overview=use_overview()/>
+            <p class="page-actions">
+                <a class="button small" href=export("csv") rel="external" download="">"Export CSV"</a>
+                <a class="button small" href=export("json") rel="external" download="">"Export JSON"</a>
+            </p>
         </div>
+        <Filters asked overview=use_overview()/>
         <Loaded resource=rows let:rows>
-            <Table rows asked/>
+            <Table page=rows asked/>
         </Loaded>
     }
 }
 
-/// Two choices; a plain form where there is no WASM.
+/// A choice or a text for each property; a plain form where there is no WASM.
 #[component]
-fn Filters(asked: Memo<Asked>, overview: Resource<Result<Overview, RpcError>>) -> impl IntoView {
-    let navigate = use_navigate();
-    let go = StoredValue::new(move |asked: Asked| {
-        navigate(&asked.url(), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+fn Filters(asked: Memo<HistoryQuery>, overview: Resource<Result<Overview, RpcError>>) -> impl IntoView {
+    let navigate = StoredValue::new(use_navigate());
+    // One callback for all fields: each changes its part of what is asked for, and the list begins anew.
+    let set = Callback::new(move |(name, value): (&'static str, String)| {
+        let mut next = HistoryQuery { before: None, ..asked.get_untracked() };
+        match name {
+            "environment" => next.environment = value.parse().ok(),
+            "service" => next.service = value.parse().ok(),
+            "status" => next.status = Status::of_word(&value),
+            "cause" => next.cause = CauseKind::of_word(&value),
+            "actor" => value.trim().clone_into(&mut next.actor),
+            "from" => next.from = value,
+            _ => next.to = value,
+        }
+        let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
+        navigate.with_value(|navigate| navigate(&next.url(), options));
     });
-    let pick_environment = move |event| {
-        let environment = event_target_value(&event).parse().ok();
-        go.with_value(|go| go(Asked { environment, limit: PAGE, offset: 0, ..asked.get_untracked() }));
-    };
-    let pick_service = move |event| {
-        let service = event_target_value(&event).parse().ok();
-        go.with_value(|go| go(Asked { service, limit: PAGE, offset: 0, ..asked.get_untracked() }));
-    };
+    let statuses = Status::ALL.map(|known| (known.as_str().to_owned(), view::status(known).word.to_owned()));
+    let causes = CauseKind::ALL.map(|known| (known.as_str().to_owned(), view::cause_kind(known).to_owned()));
+    let status =
+        Signal::derive(move || asked.with(|asked| asked.status.map(Status::as_str).unwrap_or_default().to_owned()));
+    let cause =
+        Signal::derive(move || asked.with(|asked| asked.cause.map(CauseKind::as_str).unwrap_or_default().to_owned()));
+    let text = |pick: fn(&HistoryQuery) -> &String| Signal::derive(move || asked.with(|asked| pick(asked).clone()));
     view! {
-        <form class="filters" method="get" action="/history">
+        <form class="filters wide" method="get" action="/history" role="search" aria-label="History">
             <Transition>
                 {move || {
                     let known = overview.get().and_then(Result::ok);
-                    let environments = environments(known.as_ref());
-                    let services = services(known.as_ref());
+                    let environment = Signal::derive(move || {
+                        asked.with(|asked| asked.environment.as_ref().map(ToString::to_string).unwrap_or_default())
+                    });
+                    let service = Signal::derive(move || {
+                        asked.with(|asked| asked.service.as_ref().map(ToString::to_string).unwrap_or_default())
+                    });
                     view! {
-                        <label>
-                            <span class="sr-only">"Environment"</span>
-                            <select name="environment" on:change=pick_environment>
-                                {options("All environments", environments, move || {
-                                    asked.with(|asked| asked.environment.as_ref().map(ToString::to_string))
-                                })}
-                            </select>
-                        </label>
-                        <label>
-                            <span class="sr-only">"Service"</span>
-                            <select name="service" on:change=pick_service>
-                                {options("All services", services, move || {
-                                    asked.with(|asked| asked.service.as_ref().map(ToString::to_string))
-                                })}
-                            </select>
-                        </label>
+                        {choice("environment", "Environment", "All environments", environments(known.as_ref()), environment, set)}
+                        {choice("service", "Service", "All services", services(known.as_ref()), service, set)}
                     }
                 }}
             </Transition>
+            {choice("status", "Status", "Any status", statuses.to_vec(), status, set)}
+            {choice("cause", "Cause", "Any cause", causes.to_vec(), cause, set)}
+            {field("actor", "search", "By", text(|asked| &asked.actor), set)}
+            {field("from", "date", "From", text(|asked| &asked.from), set)}
+            {field("to", "date", "To", text(|asked| &asked.to), set)}
             <button class="button before-wasm" type="submit">"Filter"</button>
+            <a class="button small clear" class:hidden=move || !asked.with(HistoryQuery::is_narrowed) href="/history">
+                "Clear"
+            </a>
         </form>
     }
 }
 
-fn environments(overview: Option<&Overview>) -> Vec<String> {
-    overview.into_iter().flat_map(|overview| &overview.environments).map(|found| found.name.to_string()).collect()
+fn environments(overview: Option<&Overview>) -> Vec<(String, String)> {
+    let known = overview.into_iter().flat_map(|overview| &overview.environments);
+    known.map(|known| known.name.to_string()).map(|name| (name.clone(), name)).collect()
 }
 
-fn services(overview: Option<&Overview>) -> Vec<String> {
+fn services(overview: Option<&Overview>) -> Vec<(String, String)> {
     let releases =
         overview.into_iter().flat_map(|overview| &overview.environments).filter_map(|found| found.release.as_ref());
     let mut names: Vec<String> =
         releases.flat_map(|release| release.services.keys()).map(ToString::to_string).collect();
     names.sort_unstable();
     names.dedup();
-    names
+    names.into_iter().map(|name| (name.clone(), name)).collect()
 }
 
-fn options(
+/// One of several words. What the URL asks for can be chosen although nothing of that name runs any more.
+fn choice(
+    name: &'static str,
+    label: &'static str,
     all: &'static str,
-    mut names: Vec<String>,
-    chosen: impl Fn() -> Option<String> + Copy + Send + Sync + 'static,
-) -> impl IntoView {
-    // What the URL asks for can be chosen although nothing of that name runs any more.
-    if let Some(asked) = untrack(chosen).filter(|asked| !names.contains(asked)) {
-        names.push(asked);
+    mut words: Vec<(String, String)>,
+    chosen: Signal<String>,
+    set: Callback<(&'static str, String)>,
+) -> AnyView {
+    let asked = chosen.get_untracked();
+    if !asked.is_empty() && !words.iter().any(|(word, _)| *word == asked) {
+        words.push((asked.clone(), asked));
     }
-    let option = move |name: String| {
-        let (value, text) = (name.clone(), name.clone());
-        view! { <option value=value selected=move || chosen().as_deref() == Some(name.as_str())>{text}</option> }
+    let option = move |(word, title): (String, String)| {
+        let value = word.clone();
+        view! { <option value=value selected=move || chosen.with(|chosen| *chosen == word)>{title}</option> }
     };
     view! {
-        <option value="" selected=move || chosen().is_none()>{all}</option>
-        {names.into_iter().map(option).collect_view()}
+        <label>
+            <span class="filter-name">{label}</span>
+            <select name=name on:change=move |event| set.run((name, event_target_value(&event)))>
+                <option value="" selected=move || chosen.with(String::is_empty)>{all}</option>
+                {words.into_iter().map(option).collect_view()}
+            </select>
+        </label>
     }
+    .into_any()
+}
+
+fn field(
+    name: &'static str,
+    kind: &'static str,
+    label: &'static str,
+    text: Signal<String>,
+    set: Callback<(&'static str, String)>,
+) -> AnyView {
+    view! {
+        <label>
+            <span class="filter-name">{label}</span>
+            <input
+                type=kind
+                name=name
+                value=text.get_untracked()
+                prop:value=move || text.get()
+                on:change=move |event| set.run((name, event_target_value(&event)))
+            />
+        </label>
+    }
+    .into_any()
+}
+
+/// What stands behind the newest page, once it has been asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Older {
+    rows: Vec<HistoryRow>,
+    more: bool,
 }
 
 #[component]
-fn Table(rows: RwSignal<Rows>, asked: Memo<Asked>) -> impl IntoView {
-    let total = Memo::new(move |_| rows.with(|page| page.total));
-    let empty = Memo::new(move |_| rows.with(|page| page.rows.is_empty()));
-    let filtered = Memo::new(move |_| asked.with(|asked| asked.environment.is_some() || asked.service.is_some()));
-    let shown = move || format!("{} of {}", rows.with(|page| page.rows.len()), total.get());
+fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>) -> impl IntoView {
+    let older = RwSignal::new(Older::default());
+    let rows = Memo::new(move |_| older.with(|older| page.with(|page| view::merged(&page.rows, &older.rows))));
+    let more = Memo::new(move |_| {
+        older.with(|older| if older.rows.is_empty() { page.with(|page| page.more) } else { older.more })
+    });
+    // Another question begins with its newest page.
+    Effect::new(move |before: Option<HistoryQuery>| {
+        let now = asked.get();
+        if before.is_some_and(|before| before != now) {
+            older.set(Older::default());
+        }
+        now
+    });
+    let toasts = use_toasts();
+    let load = Action::new(move |question: &HistoryQuery| {
+        let question = question.clone();
+        async move {
+            match rpc::history(question.filter()).await {
+                // The question may have changed meanwhile.
+                Ok(found)
+                    if asked.with_untracked(|now| HistoryQuery { before: now.before, ..question.clone() } == *now) =>
+                {
+                    let mut shown = rows.get_untracked();
+                    shown.extend(found.rows);
+                    older.set(Older { rows: shown, more: found.more });
+                }
+                Ok(_) => (),
+                Err(error) => toasts.show(Tone::Bad, error.message, None),
+            }
+        }
+    });
+    let next = Memo::new(move |_| {
+        let last = rows.with(|rows| rows.last().map(|row| row.id));
+        last.filter(|_| more.get()).map(|last| HistoryQuery { before: Some(last), ..asked.get() })
+    });
+    let empty = Memo::new(move |_| rows.with(Vec::is_empty));
+    let shown = move || {
+        let (total, counted) = page.with(|page| (page.total, page.counted));
+        format!("{} of {}{}", rows.with(Vec::len), total, if counted { "" } else { " or more" })
+    };
     view! {
-        {move || empty.get().then(|| if filtered.get() {
+        {move || empty.get().then(|| if asked.with(HistoryQuery::is_narrowed) {
             view! { <Empty symbol=Symbol::History title="Nothing matches" text="No deployment matches these filters."/> }
         } else {
             view! { <Empty symbol=Symbol::History title="No history yet" text="The first deployment will stand here."/> }
@@ -202,23 +234,35 @@ fn Table(rows: RwSignal<Rows>, asked: Memo<Asked>) -> impl IntoView {
                         <th role="columnheader"><span class="sr-only">"Details"</span></th>
                     </tr>
                 </thead>
-                <For each=move || rows.with(|page| page.rows.clone()) key=|row| row.id let:row>
+                <For each=move || rows.get() key=|row| row.id let:row>
                     {history_row(row, rows)}
                 </For>
             </table>
             <footer class="card-foot">
                 <p class="muted" role="status">{shown}</p>
-                {move || asked.with(|asked| asked.more(total.get())).map(|href| view! {
-                    <a class="button" href=href data-noscroll="">"Load more"</a>
+                {move || next.get().map(|question| view! {
+                    <a
+                        class="button"
+                        href=question.url()
+                        aria-busy=move || load.pending().get().to_string()
+                        on:click=move |event| {
+                            event.prevent_default();
+                            if !load.pending().get_untracked() {
+                                load.dispatch(question.clone());
+                            }
+                        }
+                    >
+                        {move || if load.pending().get() { "Loading…" } else { "Load more" }}
+                    </a>
                 })}
             </footer>
         </div>
     }
 }
 
-fn history_row(first: HistoryRow, rows: RwSignal<Rows>) -> impl IntoView {
+fn history_row(first: HistoryRow, rows: Memo<Vec<HistoryRow>>) -> impl IntoView {
     let id = first.id;
-    let row = follow(first.clone(), move || rows.with(|page| page.rows.iter().find(|row| row.id == id).cloned()));
+    let row = follow(first.clone(), move || rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
     let open = RwSignal::new(false);
     let details = format!("details-{id}");
     let status = Memo::new(move |_| row.with(|row| row.status));
@@ -228,7 +272,9 @@ fn history_row(first: HistoryRow, rows: RwSignal<Rows>) -> impl IntoView {
         <tbody role="rowgroup" class:open=open>
             <tr role="row">
                 <td role="cell" data-label="Environment">{first.environment.to_string()}</td>
-                <th role="rowheader" scope="row" class="name">{first.service.to_string()}</th>
+                <th role="rowheader" scope="row" class="name">
+                    <a class="name" href=format!("/services/{}", first.service)>{first.service.to_string()}</a>
+                </th>
                 <td role="cell" data-label="Version"><VersionText version/></td>
                 <td role="cell" data-label="Status">
                     {move || {
@@ -279,33 +325,5 @@ fn row_details(row: HistoryRow) -> impl IntoView {
             {message.map(|message| view! { <p class="wrap">{message}</p> })}
             {row.evidence.map(|evidence| view! { <EvidenceView evidence/> })}
         </div>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(limit: u32, offset: u32) -> Asked {
-        Asked { environment: Some("prod".parse().unwrap()), service: None, limit, offset }
-    }
-
-    #[test]
-    fn what_is_usual_is_not_in_the_url() {
-        assert_eq!(Asked { limit: PAGE, ..Asked::default() }.url(), "/history");
-        assert_eq!(asked(50, 0).url(), "/history?environment=prod&limit=50");
-    }
-
-    #[test]
-    fn a_page_grows_to_its_limit_and_then_the_next_begins() {
-        for (limit, offset, total, expected) in [
-            (25, 0, 25, None),
-            (25, 0, 26, Some("/history?environment=prod&limit=50")),
-            (490, 0, 1000, Some("/history?environment=prod&limit=500")),
-            (500, 0, 1000, Some("/history?environment=prod&offset=500")),
-            (500, 500, 1000, None),
-        ] {
-            assert_eq!(asked(limit, offset).more(total).as_deref(), expected);
-        }
     }
 }

@@ -5,11 +5,17 @@ mod dashboard;
 mod deployment;
 mod health;
 mod history;
+mod insights;
 mod not_found;
+mod service;
+mod settings;
 
 pub use changes::ChangesPage;
 pub use dashboard::DashboardPage;
 pub use deployment::DeploymentPage;
 pub use health::HealthPage;
 pub use history::HistoryPage;
+pub use insights::InsightsPage;
 pub use not_found::NotFoundPage;
+pub use service::ServicePage;
+pub use settings::{AboutPage, SettingsPage};

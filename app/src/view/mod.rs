@@ -1,16 +1,22 @@
 //! How things are said: words, tones and ages. Pure functions, so that the same thing is said the same way everywhere.
 
+mod filter;
+mod places;
 mod progress;
+mod span;
 mod time;
 mod versions;
 mod words;
 
+pub use filter::{HistoryQuery, ServiceFilter, ServiceState, encoded, merged};
+pub use places::{Place, matching, places};
 pub use progress::{ServiceLine, counts, lines, percent, steps};
-pub use time::{absolute, age, date, duration};
-pub use versions::{Bump, bump, short_version};
+pub use span::Span;
+pub use time::{absolute, age, date, day, duration, short};
+pub use versions::{Bump, bump, compare_url, short_version};
 pub use words::{
-    actor, cause, change, failure, health, mode, phase, roll_up, status, status_sentence, step, step_state, verdict,
-    verdict_message,
+    actor, cause, cause_kind, change, failure, health, mode, phase, roll_up, status, status_sentence, step, step_state,
+    verdict, verdict_message,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +110,12 @@ pub fn changed(comparison: &Comparison) -> BTreeSet<ServiceName> {
         change.change_type != ChangeType::NoChange || comparison.actions.contains_key(&change.service)
     };
     comparison.changes.iter().filter(differs).map(|change| change.service.clone()).collect()
+}
+
+/// The services that a plan takes out.
+pub fn removed(comparison: &Comparison) -> Vec<ServiceName> {
+    let gone = comparison.actions.iter().filter(|(_, action)| action.verb == "remove");
+    gone.map(|(service, _)| service.clone()).collect()
 }
 
 /// A field of a spec as people call it: without the parts that say where the Engine keeps it.

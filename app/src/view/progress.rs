@@ -21,6 +21,8 @@ pub struct ServiceLine {
     pub tone: Tone,
     /// `2/3`, as last seen.
     pub tasks: String,
+    /// How much of it is done, 0 to 100; `None` once it is over.
+    pub percent: Option<u8>,
     /// What is waited for, or why it ended so.
     pub message: Option<String>,
     /// What the verdict rests on, once history has it.
@@ -42,6 +44,8 @@ pub fn lines(deployment: &Deployment, progress: Option<&Progress>) -> BTreeMap<S
             word,
             tone,
             tasks: format!("{}/{}", service.running, service.desired),
+            percent: (!matches!(service.phase, ServicePhase::Done { .. }))
+                .then(|| u8::try_from(hundredths(&service.phase, service.running, service.desired)).unwrap_or(100)),
             message: verdict.or_else(|| service.message.clone()),
             outcome: None,
         };
@@ -62,6 +66,7 @@ fn ended(outcome: &ServiceOutcome) -> ServiceLine {
         word: said.word.to_owned(),
         tone: said.tone,
         tasks: outcome.evidence.tasks.clone(),
+        percent: None,
         message: verdict_message(&outcome.verdict),
         outcome: Some(outcome.clone()),
     }

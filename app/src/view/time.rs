@@ -43,6 +43,18 @@ pub fn absolute(moment: Timestamp) -> String {
     format!("{}, {} UTC", date(moment), text.get(11..19).unwrap_or_default())
 }
 
+/// The moment without the year: `31 Oct, 10:30`.
+pub fn short(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    format!("{}, {}", day(moment), text.get(11..16).unwrap_or_default())
+}
+
+/// The day without the year: `31 Oct`.
+pub fn day(moment: Timestamp) -> String {
+    let date = date(moment);
+    date.rsplit_once(' ').map_or(date.clone(), |(day, _)| day.to_owned())
+}
+
 /// The day: `31 Oct 2025`.
 pub fn date(moment: Timestamp) -> String {
     let text = moment.to_string();
@@ -104,5 +116,7 @@ mod tests {
     fn a_moment_is_written_as_people_write_dates() {
         let moment = "2025-10-01T09:05:07.250Z".parse().unwrap();
         assert_eq!(absolute(moment), "1 Oct 2025, 09:05:07 UTC");
+        assert_eq!(short(moment), "1 Oct, 09:05");
+        assert_eq!(day(moment), "1 Oct");
     }
 }

@@ -64,9 +64,27 @@ pub fn short_version(version: &str) -> String {
     }
 }
 
+/// The page on which a host compares two commits, from the address of its pages of commits. GitHub, GitLab, Gitea and
+/// Forgejo all have it beside those; `None` where an address follows another pattern.
+pub fn compare_url(commit_url: &str, from: &str, to: &str) -> Option<String> {
+    let repository = commit_url.strip_suffix("/commit/")?;
+    Some(format!("{repository}/compare/{from}...{to}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_commits_are_compared_where_the_host_does_that() {
+        for (commit_url, expected) in [
+            ("https://github.com/me/lab/commit/", Some("https://github.com/me/lab/compare/a...b")),
+            ("https://gitlab.com/me/lab/-/commit/", Some("https://gitlab.com/me/lab/-/compare/a...b")),
+            ("https://bitbucket.org/me/lab/commits/", None),
+        ] {
+            assert_eq!(compare_url(commit_url, "a", "b").as_deref(), expected);
+        }
+    }
 
     #[test]
     fn a_bump_is_named_only_where_the_tags_tell() {

@@ -1,6 +1,6 @@
 //! One word per thing.
 
-use release_manager::deployment::{Cause, FailureReason, Status, Step, Verdict};
+use release_manager::deployment::{Cause, CauseKind, FailureReason, Status, Step, Verdict};
 use release_manager::diff::ChangeType;
 use release_manager::health::{EnvironmentHealth, HealthStatus};
 use release_manager::live::{ServicePhase, StepState};
@@ -82,6 +82,16 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Promotion { from } => format!("Promotion from {from}"),
         Cause::Rollback { to } => format!("Rollback to deployment {to}"),
         Cause::CommandLine => "Command line".to_owned(),
+    }
+}
+
+/// The kind of reason for which deployments are started.
+pub fn cause_kind(kind: CauseKind) -> &'static str {
+    match kind {
+        CauseKind::Sync => "Sync from git",
+        CauseKind::Promotion => "Promotion",
+        CauseKind::Rollback => "Rollback",
+        CauseKind::CommandLine => "Command line",
     }
 }
 

@@ -1,0 +1,43 @@
+//! What only tells is drawn by the server and sent as HTML: plots, tables of facts, lists of commits. The browser needs
+//! no code for it. Everything goes through views, so that whatever comes from outside is escaped.
+
+mod commits;
+mod insights;
+mod plot;
+mod service;
+mod setup;
+mod timeline;
+
+use leptos::prelude::*;
+use release_manager::names::CommitSha;
+use release_manager::time::Timestamp;
+
+pub(crate) use commits::commits;
+pub(crate) use insights::insights;
+pub(crate) use service::{spec, tasks};
+pub(crate) use setup::{about, setup};
+pub(crate) use timeline::timeline;
+
+use crate::view;
+
+/// A view as text.
+fn html(view: impl IntoView + 'static) -> String {
+    view.into_any().to_html()
+}
+
+/// A moment: the day and the time, in full where one points at it.
+fn moment(at: Timestamp) -> AnyView {
+    view! { <time datetime=at.to_string() title=view::absolute(at)>{view::short(at)}</time> }.into_any()
+}
+
+/// A short commit, linked to its page at the host where that has one.
+fn sha(sha: &CommitSha, host: Option<&str>) -> AnyView {
+    let (short, full) = (sha.short().to_owned(), sha.to_string());
+    match host {
+        Some(host) => {
+            let href = format!("{host}{full}");
+            view! { <a class="sha" href=href title=full rel="noreferrer">{short}</a> }.into_any()
+        }
+        None => view! { <code class="sha" title=full>{short}</code> }.into_any(),
+    }
+}

@@ -1,0 +1,145 @@
+//! One service in every environment: what runs, since when, on which tasks, and what it was told.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use release_manager::health::ServiceHealth;
+use release_manager::names::{EnvironmentName, ServiceName};
+use release_manager::views::Overview;
+
+use crate::app_data::use_overview;
+use crate::clock::use_clock;
+use crate::components::{Drawn, Empty, HealthDot, Loaded, PageHead, Symbol, VersionText};
+use crate::live::use_live;
+use crate::pages::NotFoundPage;
+use crate::rpc;
+use crate::view;
+
+/// `/services/:service`
+#[component]
+pub fn ServicePage() -> impl IntoView {
+    let params = use_params_map();
+    let service = Memo::new(move |_| {
+        params.with(|params| params.get_str("service").and_then(|name| name.parse::<ServiceName>().ok()))
+    });
+    move || match service.get() {
+        Some(service) => view! { <Service service/> }.into_any(),
+        None => view! { <NotFoundPage/> }.into_any(),
+    }
+}
+
+#[component]
+fn Service(service: ServiceName) -> impl IntoView {
+    let live = use_live();
+    let overview = use_overview();
+    // How it is in all environments: when that changes, its tasks have.
+    let health = {
+        let service = service.clone();
+        Memo::new(move |_| {
+            let of_all = |live: &release_manager::live::Live| {
+                let known = live.environments.values().filter_map(|known| known.health.services.get(&service).cloned());
+                known.collect::<Vec<ServiceHealth>>()
+            };
+            live.read(of_all)
+        })
+    };
+    let asked = |service: &ServiceName| {
+        let service = service.clone();
+        move || service.clone()
+    };
+    let (for_timeline, for_tasks, for_spec) = (asked(&service), asked(&service), asked(&service));
+    let timeline = Resource::new(move || live.epoch(), move |_| rpc::timeline(for_timeline()));
+    let tasks = Resource::new(move || (live.epoch(), health.get()), move |_| rpc::tasks(for_tasks()));
+    let spec = Resource::new(move || live.epoch(), move |_| rpc::spec(for_spec()));
+    let history = format!("/history?service={service}");
+    let name = service.clone();
+    view! {
+        <PageHead title=service.to_string() lead="In every environment.">
+            <a class="button" href=history>"History"</a>
+        </PageHead>
+        <Loaded resource=overview let:overview>
+            <Environments overview service=name.clone()/>
+        </Loaded>
+        <section class="card" aria-labelledby="timeline-title">
+            <header class="card-head"><h2 id="timeline-title">"Versions over time"</h2></header>
+            <Drawn resource=timeline/>
+        </section>
+        <section class="card" aria-labelledby="tasks-title">
+            <header class="card-head"><h2 id="tasks-title">"Tasks"</h2></header>
+            <Drawn resource=tasks/>
+        </section>
+        <section class="card" aria-labelledby="spec-title">
+            <header class="card-head"><h2 id="spec-title">"Running spec"</h2></header>
+            <Drawn resource=spec/>
+        </section>
+    }
+}
+
+/// Version and health in each environment.
+#[component]
+fn Environments(overview: RwSignal<Overview>, service: ServiceName) -> impl IntoView {
+    let names = Memo::new(move |_| {
+        overview.with(|overview| overview.environments.iter().map(|known| known.name.clone()).collect::<Vec<_>>())
+    });
+    let known = {
+        let service = service.clone();
+        Memo::new(move |_| {
+            overview.with(|overview| {
+                let mut releases = overview.environments.iter().filter_map(|known| known.release.as_ref());
+                releases.any(|release| release.services.contains_key(&service))
+            })
+        })
+    };
+    view! {
+        <ul class="service-environments">
+            <For each=move || names.get() key=Clone::clone let:name>
+                {place(name, service.clone(), overview)}
+            </For>
+        </ul>
+        {move || (!known.get()).then(|| view! {
+            <Empty symbol=Symbol::Box title="Not part of any release" text="No environment runs a service of this name."/>
+        })}
+    }
+}
+
+fn place(name: EnvironmentName, service: ServiceName, overview: RwSignal<Overview>) -> impl IntoView {
+    let live = use_live();
+    let clock = use_clock();
+    let title = view::title(name.as_str());
+    let version = {
+        let (name, service) = (name.clone(), service.clone());
+        Memo::new(move |_| {
+            overview.with(|overview| {
+                let known = overview.environments.iter().find(|known| known.name == name)?.release.as_ref()?;
+                known.services.get(&service).map(|known| known.version.to_string())
+            })
+        })
+    };
+    let health = Memo::new(move |_| {
+        live.environment(&name, |environment| environment.health.services.get(&service).cloned()).flatten()
+    });
+    let status = Memo::new(move |_| health.with(|health| health.as_ref().map(|health| health.status)));
+    let text = Memo::new(move |_| {
+        health.with(|health| match health {
+            Some(health) => {
+                let tasks = format!("{}/{} tasks", health.running, health.desired);
+                match health.running_since {
+                    Some(since) => format!("{tasks}, up {}", view::duration(clock.now().seconds_since(since))),
+                    None => tasks,
+                }
+            }
+            None => "not running".to_owned(),
+        })
+    });
+    let error = Memo::new(move |_| health.with(|health| health.as_ref().and_then(|health| health.error.clone())));
+    view! {
+        <li class="card service-environment">
+            <p class="service-environment-head">
+                <HealthDot status/>
+                <strong>{title}</strong>
+                <VersionText version/>
+            </p>
+            <p class="muted">{text}</p>
+            {move || error.get().map(|error| view! { <p class="error-text wrap">{error}</p> })}
+        </li>
+    }
+}

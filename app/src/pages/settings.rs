@@ -1,0 +1,77 @@
+//! What Release Manager follows, who one is, and what it is made of. Each part is a page of its own.
+
+use leptos::prelude::*;
+use release_manager::time::Timestamp;
+
+use crate::components::{Age, Drawn, Elapsed, Field, Icon, PageHead, Sha, Symbol};
+use crate::live::use_live;
+use crate::rpc;
+
+/// The parts of the settings: their addresses and names.
+const PARTS: [(&str, &str); 2] = [("/settings", "Source and environments"), ("/settings/about", "About")];
+
+/// The frame around a part of the settings. Whoever adds a part adds it to [`PARTS`] and draws its page in here.
+#[component]
+pub fn SettingsFrame(title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <PageHead title=title>
+            <nav class="segments" aria-label="Settings">
+                {PARTS.map(|(href, name)| {
+                    let here = leptos_router::hooks::use_location();
+                    let current = move || here.pathname.with(|path| (path == href).then_some("page"));
+                    view! { <a href=href aria-current=current>{name}</a> }
+                }).collect_view()}
+            </nav>
+        </PageHead>
+        {children()}
+    }
+}
+
+/// `/settings`
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let setup = Resource::new(|| (), |()| rpc::setup());
+    view! {
+        <SettingsFrame title="Settings">
+            <Source/>
+            <Drawn resource=setup/>
+        </SettingsFrame>
+    }
+}
+
+/// `/settings/about`
+#[component]
+pub fn AboutPage() -> impl IntoView {
+    let about = Resource::new(|| (), |()| rpc::about());
+    view! {
+        <SettingsFrame title="About">
+            <Drawn resource=about/>
+        </SettingsFrame>
+    }
+}
+
+#[component]
+fn Source() -> impl IntoView {
+    let still: Option<Timestamp> = None;
+    let live = use_live();
+    let source = Memo::new(move |_| live.read(|live| live.source.clone()));
+    view! {
+        <section class="card" aria-labelledby="source-title">
+            <header class="card-head"><h2 id="source-title">"Source"</h2></header>
+            {move || source.get().map(|source| view! {
+                <dl class="facts card-note">
+                    <Field label="Repository"><span class="wrap">{source.name}</span></Field>
+                    <Field label="Branch"><code>{source.branch}</code></Field>
+                    {source.head.map(|head| view! { <Field label="Newest revision"><Sha sha=head.sha/></Field> })}
+                    {source.checked_at.map(|at| view! { <Field label="Last answer"><Age at/></Field> })}
+                </dl>
+                {source.problem.map(|problem| view! {
+                    <div class="findings warn">
+                        <h3><Icon symbol=Symbol::Warning/>"It cannot be read for " <Elapsed from=problem.since to=still/></h3>
+                        <p class="wrap">{problem.message}</p>
+                    </div>
+                })}
+            })}
+        </section>
+    }
+}

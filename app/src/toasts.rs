@@ -1,0 +1,69 @@
+//! Short news that come while one does something else: they stand in a corner, are told aloud, and go by themselves.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use crate::view::Tone;
+
+/// Good news go by themselves; the rest stays until somebody has read it.
+const STAYS: Duration = Duration::from_secs(8);
+/// More than these cover the page.
+const MOST: usize = 4;
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Toast {
+    /// Its number in this tab.
+    pub id: u32,
+    /// The feeling.
+    pub tone: Tone,
+    /// The sentence.
+    pub text: String,
+    /// Where to look at it.
+    pub href: Option<String>,
+}
+
+/// All news that are shown.
+#[derive(Clone, Copy)]
+pub struct Toasts {
+    shown: RwSignal<Vec<Toast>>,
+    next: StoredValue<u32>,
+}
+
+impl Toasts {
+    /// Starts without any.
+    pub fn provide() {
+        provide_context(Self { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) });
+    }
+
+    /// What is shown.
+    pub fn shown(self) -> RwSignal<Vec<Toast>> {
+        self.shown
+    }
+
+    /// Shows news.
+    pub fn show(self, tone: Tone, text: impl Into<String>, href: Option<String>) {
+        let id = self.next.get_value();
+        self.next.set_value(id + 1);
+        let toast = Toast { id, tone, text: text.into(), href };
+        self.shown.update(|shown| {
+            shown.push(toast);
+            let beyond = shown.len().saturating_sub(MOST);
+            shown.drain(..beyond);
+        });
+        if matches!(tone, Tone::Good | Tone::Idle | Tone::Fresh) {
+            set_timeout(move || self.dismiss(id), STAYS);
+        }
+    }
+
+    /// Takes one away.
+    pub fn dismiss(self, id: u32) {
+        let _ = self.shown.try_update(|shown| shown.retain(|toast| toast.id != id));
+    }
+}
+
+/// The news of the page.
+pub fn use_toasts() -> Toasts {
+    expect_context()
+}
