@@ -17,6 +17,10 @@ const pages = [
   { path: "/deployments/1", heading: "Deployment 1", text: "jellyfin" },
   { path: "/history", heading: "History", text: "jellyfin" },
   { path: "/health", heading: "Health", text: "jellyfin" },
+  { path: "/services/jellyfin", heading: "jellyfin", text: "Versions over time" },
+  { path: "/insights", heading: "Insights", text: "Lead time" },
+  { path: "/settings", heading: "Settings", text: "Stack in the Swarm" },
+  { path: "/settings/about", heading: "About", text: "Licence" },
 ];
 
 for (const { path, heading, text } of pages) {

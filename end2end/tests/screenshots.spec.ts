@@ -7,7 +7,16 @@ import { alive, confirm } from "./views.js";
 
 const folder = join("..", "docs", "screenshots");
 const sizes = { desktop: { viewport: { width: 1280, height: 800 } }, phone: devices["Pixel 7"] };
-const pages = { dashboard: "/", changes: "/changes/prod", history: "/history", health: "/health" };
+const pages = {
+  dashboard: "/",
+  changes: "/changes/prod",
+  history: "/history",
+  health: "/health",
+  service: "/services/jellyfin",
+  insights: "/insights",
+  settings: "/settings",
+  about: "/settings/about",
+};
 
 test("every page in both themes and two sizes", async ({ browser, demo }) => {
   test.setTimeout(240_000);
