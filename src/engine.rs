@@ -129,6 +129,12 @@ pub struct LiveObject {
     pub labels: BTreeMap<String, String>,
     /// For a network its scope (`swarm`, `local`); for secrets and configs `swarm`.
     pub scope: String,
+    /// `Version.Index` of a secret or config; 0 for networks.
+    #[serde(default)]
+    pub version: u64,
+    /// `CreatedAt` as the Engine wrote it; `None` for networks.
+    #[serde(default)]
+    pub created_at: Option<String>,
     /// For a config its data, base64 as the Engine sends it. The Engine never shows a secret's.
     pub data: Option<String>,
 }
@@ -140,6 +146,9 @@ pub struct LiveStack {
     pub services: BTreeMap<String, LiveService>,
     /// The full names of services outside the stack, with the ingress ports that they publish (`8080/tcp`).
     pub others: BTreeMap<String, Vec<String>>,
+    /// The ports of their nodes (`mode: host`) that services outside the stack take, by full name.
+    #[serde(default)]
+    pub others_on_nodes: BTreeMap<String, Vec<String>>,
     /// All networks that services can use, by name.
     pub networks: BTreeMap<String, LiveObject>,
     /// All secrets, by name.
@@ -189,6 +198,24 @@ pub enum Write {
     /// `POST /configs/create`.
     CreateConfig {
         /// The body, data in base64.
+        spec: Value,
+    },
+    /// `POST /secrets/{id}/update?version=…`: new labels. The Engine changes nothing else, and wants the same data.
+    LabelSecret {
+        /// The secret.
+        id: String,
+        /// The `Version.Index` that the plan was made against.
+        version: u64,
+        /// The body.
+        spec: Value,
+    },
+    /// `POST /configs/{id}/update?version=…`, in the same way.
+    LabelConfig {
+        /// The config.
+        id: String,
+        /// The `Version.Index` that the plan was made against.
+        version: u64,
+        /// The body.
         spec: Value,
     },
     /// `POST /services/create`.

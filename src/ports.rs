@@ -126,7 +126,8 @@ pub trait Swarm: Send + Sync {
     /// Writes. Only a rollout calls this. Returns the id of what was created or changed.
     async fn apply(&self, write: &Write) -> Result<String, SwarmError>;
 
-    /// The digest that a registry gives for the image, and what the image runs on. `None` where no registry could say.
+    /// The digest that a registry gives for the image, and what the image runs on. `None` where no registry could say,
+    /// [`SwarmError::NotFound`] where its registry says that there is no such image and the manager has none either.
     async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError>;
 
     /// The last log lines of a task, oldest first; at most `lines`.

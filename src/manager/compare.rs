@@ -208,7 +208,12 @@ fn shown(action: &Action) -> Option<(ServiceName, PlannedAction)> {
         ActionKind::CreateService { service, .. } => (service, "create", Vec::new()),
         ActionKind::UpdateService { service, changes, .. } => (service, "update", changes.clone()),
         ActionKind::RemoveService { service, .. } => (service, "remove", Vec::new()),
-        ActionKind::CreateObject { .. } | ActionKind::LeaveService { .. } => return None,
+        ActionKind::CreateObject { .. }
+        | ActionKind::LabelObject { .. }
+        | ActionKind::RemoveObject { .. }
+        | ActionKind::LeaveService { .. } => {
+            return None;
+        }
     };
     Some((service.clone(), PlannedAction { verb: verb.to_owned(), reason: action.reason.clone(), fields }))
 }

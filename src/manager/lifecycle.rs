@@ -175,7 +175,10 @@ fn first_services(plan: &Plan) -> BTreeMap<ServiceName, ServiceProgress> {
         ActionKind::CreateService { service, to } => Some((service, None, Some(to))),
         ActionKind::UpdateService { service, from, to, .. } => Some((service, Some(from), Some(to))),
         ActionKind::RemoveService { service, from } => Some((service, Some(from), None)),
-        ActionKind::CreateObject { .. } | ActionKind::LeaveService { .. } => None,
+        ActionKind::CreateObject { .. }
+        | ActionKind::LabelObject { .. }
+        | ActionKind::RemoveObject { .. }
+        | ActionKind::LeaveService { .. } => None,
     });
     let waiting = |from: Option<&Version>, to: Option<&Version>| ServiceProgress {
         from: from.cloned(),

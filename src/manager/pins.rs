@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::diff::Finding;
 use crate::engine::{LiveStack, Pinned};
 use crate::names::ServiceName;
 use crate::plan::{self, ImageChoice, Resolve};
@@ -22,6 +23,8 @@ pub struct Resolved {
     pub stack: Stack,
     /// The images that no registry knew: they are sent without a digest, or keep the one that runs.
     pub unknown: BTreeSet<String>,
+    /// What speaks against a deployment: images that are in no registry and not on the manager.
+    pub missing: Vec<Finding>,
 }
 
 /// Settles the images of a stack that is about to be deployed over `live`.
@@ -40,28 +43,63 @@ pub async fn resolve_images(
             ImageChoice::Keep { .. } | ImageChoice::AsWritten => None,
         })
         .collect();
-    let pins = of_services(swarm, &asked).await?;
-    let unknown = asked.into_iter().filter(|(service, _)| !pins.contains_key(service)).map(|(_, image)| image);
-    Ok(Resolved { stack: plan::with_pins(&stack, &pins), unknown: unknown.collect() })
+    let Pins { pinned, missing } = of_services(swarm, &asked).await?;
+    let is_missing = |service: &ServiceName| missing.iter().any(|finding| finding.service.as_ref() == Some(service));
+    let unknown = asked.iter().filter(|(service, _)| !pinned.contains_key(*service) && !is_missing(service));
+    let unknown = unknown.map(|(_, image)| image.clone()).collect();
+    Ok(Resolved { stack: plan::with_pins(&stack, &pinned), unknown, missing })
 }
 
-/// The pinned image of every service whose registry gives one.
-pub(super) async fn of_services(
-    swarm: &dyn Swarm,
-    asked: &BTreeMap<ServiceName, String>,
-) -> Result<BTreeMap<ServiceName, Pinned>, SwarmError> {
+/// What registries said of the images of services.
+pub(super) struct Pins {
+    /// The pinned image of every service whose registry gives one.
+    pub(super) pinned: BTreeMap<ServiceName, Pinned>,
+    /// The services whose image cannot be found.
+    pub(super) missing: Vec<Finding>,
+}
+
+/// Asks for the images of services.
+pub(super) async fn of_services(swarm: &dyn Swarm, asked: &BTreeMap<ServiceName, String>) -> Result<Pins, SwarmError> {
     let images: BTreeSet<&String> = asked.values().collect();
     let questions: Vec<_> = images.into_iter().map(|image| ask(swarm, image)).collect();
-    let found: BTreeMap<&String, Option<Pinned>> =
+    let found: BTreeMap<&String, Said> =
         stream::iter(questions).buffer_unordered(CONCURRENT_QUESTIONS).try_collect().await?;
-    let pinned = |image: &String| found.get(image).cloned().flatten();
-    Ok(asked.iter().filter_map(|(service, image)| Some((service.clone(), pinned(image)?))).collect())
+    let mut pins = Pins { pinned: BTreeMap::new(), missing: Vec::new() };
+    for (service, image) in asked {
+        match found.get(image) {
+            Some(Said::Pinned(pinned)) => drop(pins.pinned.insert(service.clone(), pinned.clone())),
+            Some(Said::Missing) => {
+                let message = format!(
+                    "the image `{image}` of service `{service}` cannot be found in its registry, nor on the manager: correct \
+                     its name or tag, or push it"
+                );
+                pins.missing.push(Finding { service: Some(service.clone()), message });
+            }
+            Some(Said::Nothing) | None => (),
+        }
+    }
+    Ok(pins)
 }
 
-type Answer<'a> = Result<(&'a String, Option<Pinned>), SwarmError>;
+/// What a registry said of an image.
+enum Said {
+    Pinned(Pinned),
+    Nothing,
+    Missing,
+}
+
+type Answer<'a> = Result<(&'a String, Said), SwarmError>;
 
 fn ask<'a>(swarm: &'a dyn Swarm, image: &'a String) -> BoxFuture<'a, Answer<'a>> {
-    async move { Ok((image, swarm.pin(image).await?)) }.boxed()
+    async move {
+        match swarm.pin(image).await {
+            Ok(Some(pinned)) => Ok((image, Said::Pinned(pinned))),
+            Ok(None) => Ok((image, Said::Nothing)),
+            Err(SwarmError::NotFound(_)) => Ok((image, Said::Missing)),
+            Err(error) => Err(error),
+        }
+    }
+    .boxed()
 }
 
 #[cfg(test)]
@@ -103,6 +141,21 @@ mod tests {
         check("web=app:1", Resolve::Never, &format!("app:1@{OLD}"), &[]);
         check("web=app:2", Resolve::Changed, "app:2", &["app:2"]);
         check("web=app:2", Resolve::Never, "app:2", &[]);
+    }
+
+    #[test]
+    fn an_image_that_its_registry_does_not_have_speaks_against_the_deployment() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let swarm = FakeSwarm::default();
+            swarm.publish("app:1", OLD);
+            swarm.lose("app:2");
+            let wanted = stack("web=app:1 worker=app:2 beat=other:1");
+            let resolved = resolve_images(&swarm, wanted, &LiveStack::default(), Resolve::Always).await.unwrap();
+            assert_eq!(resolved.unknown, BTreeSet::from(["other:1".to_owned()]));
+            let missing: Vec<&str> = resolved.missing.iter().map(|finding| finding.message.as_str()).collect();
+            assert!(matches!(&missing[..], [one] if one.contains("`app:2` of service `worker`")), "{missing:?}");
+        });
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::compare::blocked;
 use super::desire::{self, Desired};
+use super::pins::Pins;
 use super::{Inner, Manager, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName};
@@ -202,9 +203,11 @@ impl Inner {
                 None => drop(asked.insert(service.clone(), wanted.to_owned())),
             }
         }
-        let pins = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
-        let stack = plan::with_pins(&plan::with_images(&desired.stack, &kept), &pins);
-        let plan = plan::plan(&stack, &live, None);
+        let Pins { pinned, missing } = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
+        let stack = plan::with_pins(&plan::with_images(&desired.stack, &kept), &pinned);
+        let mut plan = plan::plan(&stack, &live, None);
+        // Workers may have the image themselves: whether the deployment can succeed is seen when it runs.
+        plan.warnings.extend(missing);
         let services = desire::versions(&stack)?;
         Ok((Release { revision: Some(desired.revision), services }, stack, plan))
     }

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::canon::{NetworkNames, align_networks, canon, familiar, fingerprint, without_newer};
 use super::spec::{image_of, set, short_name, version_of_spec};
-use super::{Action, ActionKind, Plan, SPEC_LABEL, Written, changes, order, ports, preflight, rotate};
+use super::{
+    Action, ActionKind, Plan, SPEC_LABEL, Written, changes, order, ports, preflight, refusals, rotate, unused,
+};
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, LiveStack, Write};
 use crate::names::{ServiceName, StackName};
@@ -50,6 +52,7 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
 
     let handover = ports::handover(&written, &staying(&others, &written, &leaving), &specs_of(&leaving), live);
     let (mut blockers, mut warnings) = (handover.blockers.clone(), unreadable(&objects, &written));
+    blockers.extend(refusals::of_objects(&objects.creates));
     for service in &written {
         let findings = preflight::check(service, wanted, live);
         blockers.extend(findings.blockers);
@@ -58,7 +61,11 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     blockers.sort();
     blockers.dedup();
     warnings.sort();
-    let actions = arrange(objects.creates, decisions, &chosen, &leaving, &handover);
+    let staying = staying(&others, &written, &leaving);
+    let after: Vec<&Value> = written.iter().map(|service| &service.spec).chain(staying.into_values()).collect();
+    let removals = unused::removals(wanted, live, &objects, &after, scope.is_none());
+    let mut actions = arrange(objects.creates, decisions, &chosen, &leaving, &handover);
+    actions.extend(removals);
     Plan { actions, blockers, warnings }
 }
 

@@ -21,7 +21,13 @@ fn seen(action: &Action) -> Value {
     }
     let spec = match &action.write {
         Some(Write::CreateService { spec } | Write::UpdateService { spec, .. }) => canonical(spec),
-        Some(Write::CreateNetwork { spec } | Write::CreateSecret { spec } | Write::CreateConfig { spec }) => {
+        Some(
+            Write::CreateNetwork { spec }
+            | Write::CreateSecret { spec }
+            | Write::CreateConfig { spec }
+            | Write::LabelSecret { spec, .. }
+            | Write::LabelConfig { spec, .. },
+        ) => {
             let mut spec = spec.clone();
             if let Some(spec) = spec.as_object_mut() {
                 spec.remove("Data");

@@ -40,6 +40,8 @@ mod tests {
             id: id.to_owned(),
             labels: stack.map(|stack| (NAMESPACE_LABEL.to_owned(), stack.to_owned())).into_iter().collect(),
             scope: "swarm".to_owned(),
+            version: 1,
+            created_at: None,
             data: None,
         };
         let live = LiveStack {

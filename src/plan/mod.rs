@@ -9,6 +9,7 @@ mod leftovers;
 mod order;
 mod ports;
 mod preflight;
+mod refusals;
 mod resolve;
 mod rotate;
 mod spec;
@@ -16,6 +17,7 @@ mod spec;
 pub(crate) mod testkit;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,7 +39,7 @@ use crate::names::{ServiceName, Version};
 /// The ordered actions of a deployment, and what was found beforehand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What to do, in order: networks, secrets, configs, then services by level, then removals.
+    /// What to do, in order: networks, secrets, configs, then services by level, then removals, those of objects last.
     pub actions: Vec<Action>,
     /// What forbids it.
     pub blockers: Vec<Finding>,
@@ -65,6 +67,20 @@ pub struct Action {
 pub enum ActionKind {
     /// A network, secret or config is made.
     CreateObject {
+        /// `network`, `secret` or `config`.
+        object: String,
+        /// Its full name.
+        name: String,
+    },
+    /// A secret or config of the stack gets the labels that the stack file says.
+    LabelObject {
+        /// `secret` or `config`.
+        object: String,
+        /// Its full name.
+        name: String,
+    },
+    /// A network, secret or config that nothing needs any more is taken away.
+    RemoveObject {
         /// `network`, `secret` or `config`.
         object: String,
         /// Its full name.
@@ -133,7 +149,7 @@ impl ActionKind {
     /// The service that it is about.
     pub fn service(&self) -> Option<&ServiceName> {
         match self {
-            Self::CreateObject { .. } => None,
+            Self::CreateObject { .. } | Self::LabelObject { .. } | Self::RemoveObject { .. } => None,
             Self::CreateService { service, .. }
             | Self::UpdateService { service, .. }
             | Self::LeaveService { service, .. }

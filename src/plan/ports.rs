@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Written;
+use super::constraints::takes_tasks;
 use super::spec::list;
 use crate::diff::Finding;
 use crate::engine::LiveStack;
@@ -38,9 +39,25 @@ fn index<'a, Owner: Clone>(owners: impl Iterator<Item = (Owner, &'a Ports)>) -> 
     index
 }
 
-/// Those that cannot publish the port beside a service that wants it: only `host` beside `host` is possible.
-fn rivals<Owner: Clone>(index: &Index<'_, Owner>, port: &str, host: bool) -> impl Iterator<Item = Owner> {
-    index.get(port).into_iter().flatten().filter(move |(_, other)| !(host && *other)).map(|(owner, _)| owner.clone())
+/// A port that is wanted.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    port: &'a str,
+    /// Of the node alone.
+    host: bool,
+    /// Whether a single node takes tasks, so that all ports of nodes are ports of the same.
+    single: bool,
+}
+
+/// Those that cannot publish the port beside a service that wants it: only ports of different nodes go together.
+fn rivals<Owner: Clone>(index: &Index<'_, Owner>, wish: Wish<'_>) -> impl Iterator<Item = Owner> {
+    let apart = wish.host && !wish.single;
+    index
+        .get(wish.port)
+        .into_iter()
+        .flatten()
+        .filter(move |(_, other)| !(apart && *other))
+        .map(|(owner, _)| owner.clone())
 }
 
 /// What changes hands.
@@ -82,8 +99,11 @@ pub(super) fn handover(
     let others: Vec<(&String, Ports)> = live
         .others
         .iter()
-        .map(|(name, ports)| (name, ports.iter().map(|port| (port.clone(), false)).collect()))
+        .map(|(name, ports)| (name, false, ports))
+        .chain(live.others_on_nodes.iter().map(|(name, ports)| (name, true, ports)))
+        .map(|(name, host, ports)| (name, ports.iter().map(|port| (port.clone(), host)).collect()))
         .collect();
+    let single = live.nodes.iter().filter(|node| takes_tasks(node)).count() == 1;
     let (staying, leaving) = (owners(staying), owners(leaving));
     let others = index(others.iter().map(|(name, ports)| (*name, ports)));
     let staying = index(staying.iter().map(|(name, ports)| (*name, ports)));
@@ -92,19 +112,20 @@ pub(super) fn handover(
     let having = index(claims.iter().map(|claim| (claim, &claim.has)));
     for claim in &claims {
         for (port, host) in &claim.wants {
-            for full_name in rivals(&others, port, *host) {
+            let wish = Wish { port, host: *host, single };
+            for full_name in rivals(&others, wish) {
                 handover.block(claim.service, port, &format!("service `{full_name}` of another stack"));
             }
-            for other in rivals(&staying, port, *host) {
+            for other in rivals(&staying, wish) {
                 handover.block(claim.service, port, &format!("service `{other}`"));
             }
             // Of two that want it, the later one is refused.
-            for other in rivals(&wanting, port, *host).filter(|other| other.service < claim.service) {
+            for other in rivals(&wanting, wish).filter(|other| other.service < claim.service) {
                 handover.block(claim.service, port, &format!("service `{}`", other.service));
             }
-            handover.removed_first.extend(rivals(&leaving, port, *host).cloned());
+            handover.removed_first.extend(rivals(&leaving, wish).cloned());
             let letting_go = |other: &&Claim<'_>| other.service != claim.service && !other.wants.contains_key(port);
-            for other in rivals(&having, port, *host).filter(letting_go) {
+            for other in rivals(&having, wish).filter(letting_go) {
                 handover.pass_on(claim.service, port, other.service);
             }
         }

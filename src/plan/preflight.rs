@@ -6,16 +6,13 @@ use serde_json::Value;
 
 use super::Written;
 use super::constraints::{Constraint, takes_tasks};
+use super::refusals::{self, LONGEST_LABEL};
 use super::rotate::{Kind, networks_of, references_of};
 use super::spec::{Mode, list, number};
 use crate::diff::Finding;
 use crate::engine::{LiveObject, LiveStack, NAMESPACE_LABEL, Node};
 use crate::stack::{Object, Stack};
 
-/// Swarm's own limit for the full name of a service.
-const LONGEST_SERVICE_NAME: usize = 63;
-/// The Engine's own limit for the name of a secret or config.
-const LONGEST_OBJECT_NAME: usize = 64;
 const LEAST_MEMORY: i64 = 4 * 1024 * 1024;
 const LEAST_NANO_CPUS: i64 = 1_000_000;
 /// Networks that every node has by itself.
@@ -32,6 +29,9 @@ pub(super) struct Findings {
 pub(super) fn check(service: &Written<'_>, wanted: &Stack, live: &LiveStack) -> Findings {
     let mut check = Check { service, findings: Findings::default() };
     check.name(live);
+    for reason in refusals::of_service(service.name, &service.spec) {
+        check.block(reason);
+    }
     check.mode();
     check.limits();
     check.networks(wanted, live);
@@ -63,16 +63,14 @@ impl Check<'_> {
                  service in the stack file"
             ));
         }
-        if full_name.len() > LONGEST_SERVICE_NAME {
+        if full_name.len() > LONGEST_LABEL {
             self.block(format!(
-                "`{full_name}` has {} characters, and Swarm takes at most {LONGEST_SERVICE_NAME}: shorten the name of \
+                "`{full_name}` has {} characters, and Swarm takes at most {LONGEST_LABEL}: shorten the name of \
                  the service or of the stack",
                 full_name.len()
             ));
         }
-        let is_valid = full_name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-            && full_name.ends_with(|c: char| c.is_ascii_alphanumeric());
-        if !is_valid {
+        if !refusals::is_label(&full_name) {
             self.block(format!(
                 "Swarm refuses the service name `{full_name}`: use a-z, A-Z, 0-9, `-` and `_`, with a letter or digit at \
                  the end"
@@ -155,14 +153,8 @@ impl Check<'_> {
         // As the stack file names them: what is rotated is not looked for under its new name.
         for name in references_of(self.service.declared, kind) {
             let (service, word) = (self.service.name, kind.word());
-            if matches!(declared.get(&name), Some(Object::Ours { .. })) {
-                if name.len() > LONGEST_OBJECT_NAME {
-                    self.block(format!(
-                        "the {word} `{name}` of service `{service}` has a name of more than {LONGEST_OBJECT_NAME} \
-                         characters, which the Engine refuses: shorten it"
-                    ));
-                }
-            } else if !existing.contains_key(&name) {
+            let is_ours = matches!(declared.get(&name), Some(Object::Ours { .. }));
+            if !is_ours && !existing.contains_key(&name) {
                 self.block(format!(
                     "service `{service}` needs the external {word} `{name}`, which does not exist: create it (docker \
                      {word} create {name} FILE) or correct its name"

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ports::published;
 use super::spec::{image_of, set, short_name};
+use super::unused;
 use crate::engine::{IMAGE_LABEL, LiveService, LiveStack};
 use crate::names::ServiceName;
 use crate::stack::Stack;
@@ -71,7 +72,8 @@ pub(crate) fn keep(stack: &mut Stack, choices: &BTreeMap<ServiceName, ImageChoic
 }
 
 /// The live stack as a deployment without `--prune` takes it: services that the file does not name count as strangers,
-/// so that they are neither removed nor asked to give up their ports.
+/// so that they are neither removed nor asked to give up their ports, and no object is removed because the file does not
+/// name it.
 #[must_use]
 pub fn without_pruning(wanted: &Stack, mut live: LiveStack) -> LiveStack {
     let is_wanted =
@@ -79,9 +81,13 @@ pub fn without_pruning(wanted: &Stack, mut live: LiveStack) -> LiveStack {
     let (kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
         live.services.into_iter().partition(|(full_name, _)| is_wanted(full_name));
     live.services = kept;
+    unused::disown(wanted, &mut live, &left.values().map(|service| &service.spec).collect::<Vec<_>>());
     for (full_name, service) in left {
-        let ingress = published(&service.spec).into_iter().filter(|(_, of_the_node)| !of_the_node);
-        live.others.insert(full_name, ingress.map(|(port, _)| port).collect());
+        let (on_nodes, ingress): (Vec<_>, Vec<_>) =
+            published(&service.spec).into_iter().partition(|(_, of_the_node)| *of_the_node);
+        let numbers = |ports: Vec<(String, bool)>| ports.into_iter().map(|(port, _)| port).collect();
+        live.others_on_nodes.insert(full_name.clone(), numbers(on_nodes));
+        live.others.insert(full_name, numbers(ingress));
     }
     live
 }

@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 use super::canon::hex_digest;
 use super::spec::{list, set};
 use super::{Action, ActionKind};
-use crate::engine::{CONTENT_LABEL, LiveObject, LiveStack, Write};
+use crate::engine::{CONTENT_LABEL, LiveObject, LiveStack, NAMESPACE_LABEL, Write};
 use crate::stack::{Object, Stack};
 
+/// So many digits of the content's digest stand in the name.
+const ROTATED_DIGITS: usize = 12;
 /// The Engine takes names of secrets and configs up to this length.
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 
 /// The kinds of object whose content can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,21 +136,63 @@ impl Objects {
     fn decide(&mut self, kind: Kind, name: &str, spec: &Value, existing: &BTreeMap<String, LiveObject>) {
         let digest = content_digest(spec);
         let rotated = rotated_name(name, &digest);
-        match existing.get(name).map(|live| compare(live, spec, &digest)) {
+        let live = existing.get(name);
+        match live.map(|live| compare(live, spec, &digest)) {
+            // The first of the family may have been removed, or nobody can read it: what is known to hold the content is
+            // not made a second time.
+            None | Some(Content::Unreadable) if existing.contains_key(&rotated) => self.rename(kind, name, rotated),
             None => self.creates.push(creation(kind, name, spec, &digest, "it does not exist yet".to_owned())),
-            Some(Content::Same) => (),
-            Some(Content::Unreadable) if existing.contains_key(&rotated) => self.rename(kind, name, rotated),
+            Some(Content::Same) => self.label(kind, name, spec, live),
             Some(Content::Unreadable) => {
                 self.unreadable.insert(name.to_owned());
             }
             Some(Content::Other) => {
-                if !existing.contains_key(&rotated) {
+                if let Some(live) = existing.get(&rotated) {
+                    self.label(kind, &rotated, spec, Some(live));
+                } else {
                     let reason = format!("the content of {} `{name}` has changed", kind.word());
                     self.creates.push(creation(kind, &rotated, spec, &digest, reason));
                 }
                 self.rename(kind, name, rotated);
             }
         }
+    }
+
+    /// Gives an object of this stack the wanted labels, if it has others. Those of Release Manager stay.
+    fn label(&mut self, kind: Kind, name: &str, spec: &Value, live: Option<&LiveObject>) {
+        let Some(live) = live else { return };
+        let wanted: BTreeMap<String, String> = serde_json::from_value(spec["Labels"].clone()).unwrap_or_default();
+        if live.labels.get(NAMESPACE_LABEL) != wanted.get(NAMESPACE_LABEL) {
+            return;
+        }
+        let (own, theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            live.labels.clone().into_iter().partition(|(label, _)| label.starts_with("release-manager."));
+        if theirs == wanted {
+            return;
+        }
+        let mut spec = spec.clone();
+        set(&mut spec, &["Name"], json!(name));
+        set(&mut spec, &["Labels"], json!(wanted.into_iter().chain(own).collect::<BTreeMap<_, _>>()));
+        let (id, version) = (live.id.clone(), live.version);
+        let write = match kind {
+            Kind::Secret => Write::LabelSecret { id, version, spec },
+            Kind::Config => Write::LabelConfig { id, version, spec },
+        };
+        self.creates.push(Action {
+            kind: ActionKind::LabelObject { object: kind.word().to_owned(), name: name.to_owned() },
+            reason: "its labels differ".to_owned(),
+            write: Some(write),
+            level: 0,
+        });
+    }
+
+    /// The name under which the wanted content stands.
+    pub(super) fn current<'a>(&'a self, kind: Kind, name: &'a str) -> &'a str {
+        let renamed = match kind {
+            Kind::Secret => &self.secrets,
+            Kind::Config => &self.configs,
+        };
+        renamed.get(name).map_or(name, String::as_str)
     }
 
     fn rename(&mut self, kind: Kind, name: &str, rotated: String) {
@@ -193,10 +237,15 @@ fn content_digest(spec: &Value) -> String {
 }
 
 fn rotated_name(name: &str, digest: &str) -> String {
-    let suffix = &digest[..12];
+    let suffix = &digest[..ROTATED_DIGITS];
     let room = LONGEST_NAME - suffix.len() - 1;
     let base: String = name.chars().take(room).collect();
     format!("{base}-{suffix}")
+}
+
+/// Whether `other` is what `name` became when its content changed. `content` is what its label says.
+pub(super) fn is_rotation(other: &str, name: &str, content: &str) -> bool {
+    content.len() >= ROTATED_DIGITS && content.is_ascii() && other == rotated_name(name, content)
 }
 
 fn creation(kind: Kind, name: &str, spec: &Value, digest: &str, reason: String) -> Action {
@@ -208,4 +257,38 @@ fn creation(kind: Kind, name: &str, spec: &Value, digest: &str, reason: String) 
 
 fn create(object: &str, name: String, reason: String, write: Write) -> Action {
     Action { kind: ActionKind::CreateObject { object: object.to_owned(), name }, reason, write: Some(write), level: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan;
+    use super::super::testkit::{applied, deployed, foreign, stack};
+    use super::*;
+
+    fn with_label(value: &str) -> Stack {
+        let mut wanted = stack("web=app:1").config("home_conf", "x").reads_config("web", "home_conf");
+        let Some(Object::Ours { spec }) = wanted.configs.get_mut("home_conf") else { panic!() };
+        spec["Labels"]["tier"] = json!(value);
+        wanted
+    }
+
+    #[test]
+    fn changed_labels_are_written_and_restart_nothing() {
+        let live = deployed(&with_label("back"));
+        let todo = plan(&with_label("front"), &live, None);
+        let written: Vec<&Action> = todo.actions.iter().filter(|action| action.write.is_some()).collect();
+        assert!(matches!(&written[..], [Action { kind: ActionKind::LabelObject { .. }, .. }]), "{written:?}");
+        let live = applied(&live, &todo, false);
+        assert_eq!(live.configs["home_conf"].labels["tier"], "front");
+        assert!(live.configs["home_conf"].labels.contains_key(CONTENT_LABEL));
+        assert!(!plan(&with_label("front"), &live, None).has_writes());
+    }
+
+    #[test]
+    fn what_somebody_else_has_made_keeps_its_labels() {
+        let mut live = deployed(&with_label("back"));
+        let theirs = LiveObject { data: live.configs["home_conf"].data.clone(), ..foreign("c1") };
+        live.configs.insert("home_conf".to_owned(), theirs);
+        assert!(!plan(&with_label("front"), &live, None).has_writes());
+    }
 }

@@ -132,7 +132,14 @@ pub(crate) fn base64(data: &str) -> String {
 
 /// An object of the Engine that somebody else has made.
 pub(crate) fn foreign(id: &str) -> LiveObject {
-    LiveObject { id: id.to_owned(), labels: BTreeMap::new(), scope: "swarm".to_owned(), data: None }
+    LiveObject {
+        id: id.to_owned(),
+        labels: BTreeMap::new(),
+        scope: "swarm".to_owned(),
+        version: 1,
+        created_at: None,
+        data: None,
+    }
 }
 
 /// What the Swarm looks like once the plan is done. With `old` the Engine drops what is newer than itself.
@@ -170,7 +177,11 @@ fn apply(live: &mut LiveStack, write: &Write, old: bool) {
             service.spec = spec;
         }
         Write::RemoveService { id } => live.services.retain(|_, service| service.id != *id),
-        other => panic!("no plan does {other:?}"),
+        Write::LabelSecret { id, version, spec } => label(&mut live.secrets, id, *version, spec),
+        Write::LabelConfig { id, version, spec } => label(&mut live.configs, id, *version, spec),
+        Write::RemoveNetwork { id } => live.networks.retain(|_, object| object.id != *id),
+        Write::RemoveSecret { id } => live.secrets.retain(|_, object| object.id != *id),
+        Write::RemoveConfig { id } => live.configs.retain(|_, object| object.id != *id),
     }
 }
 
@@ -178,8 +189,17 @@ fn insert(objects: &mut BTreeMap<String, LiveObject>, spec: &Value, shows_data: 
     let name = spec["Name"].as_str().unwrap().to_owned();
     let labels = serde_json::from_value(spec["Labels"].clone()).unwrap();
     let data = spec["Data"].as_str().filter(|_| shows_data).map(str::to_owned);
-    let object = LiveObject { id: id_of(&name), labels, scope: "swarm".to_owned(), data };
+    // Later ones sort behind earlier ones.
+    let created_at = Some(format!("{:04}", objects.len()));
+    let object = LiveObject { id: id_of(&name), labels, scope: "swarm".to_owned(), version: 1, created_at, data };
     assert!(objects.insert(name, object).is_none(), "created twice");
+}
+
+fn label(objects: &mut BTreeMap<String, LiveObject>, id: &str, version: u64, spec: &Value) {
+    let object = objects.values_mut().find(|object| object.id == id).unwrap();
+    assert_eq!(object.version, version);
+    object.version += 1;
+    object.labels = serde_json::from_value(spec["Labels"].clone()).unwrap();
 }
 
 /// An id of 25 digits, as the Engine gives them.

@@ -17,6 +17,8 @@ fn lines(plan: &Plan) -> Vec<String> {
             let Action { kind, reason, level, .. } = action;
             match kind {
                 ActionKind::CreateObject { object, name } => format!("{object} {name}: {reason}"),
+                ActionKind::LabelObject { object, name } => format!("label {object} {name}"),
+                ActionKind::RemoveObject { object, name } => format!("remove {object} {name}"),
                 ActionKind::CreateService { service, to } => format!("{level} create {service} {to}: {reason}"),
                 ActionKind::UpdateService { service, .. } => format!("{level} update {service}: {reason}"),
                 ActionKind::LeaveService { service, version } => format!("{level} leave {service} {version}"),
@@ -221,7 +223,7 @@ fn a_host_network_keeps_its_id_to_itself() {
 #[test]
 fn what_an_old_engine_drops_is_not_asked_for_again() {
     let check_of = |interval: u64| {
-        let check = json!({"Test": ["CMD", "true"], "StartInterval": interval});
+        let check = json!({"Test": ["CMD", "true"], "StartInterval": interval * 1_000_000_000});
         stack("web=app:1").with("web", &["TaskTemplate", "ContainerSpec", "Healthcheck"], check)
     };
     let live = applied(&swarm(), &plan(&check_of(5), &swarm(), None), true);
@@ -594,6 +596,20 @@ fn a_port_has_one_owner() {
 }
 
 #[test]
+fn on_a_single_node_its_ports_have_one_owner_too() {
+    let mut live = swarm();
+    live.others_on_nodes.insert("dns_server".to_owned(), vec!["53/udp".to_owned()]);
+    let web = |port| stack("web=app:1 api=app:1").publishes("web", port, "host");
+    check_findings(&web(80).publishes("api", 80, "host"), &live, &[], &[]);
+    live.nodes[1].availability = "drain".to_owned();
+    check_findings(&web(80).publishes("api", 80, "host"), &live, &["service `api` has it"], &[]);
+    check_findings(&web(53), &live, &[], &[]);
+    let udp = json!([{"PublishedPort": 53, "TargetPort": 53, "Protocol": "udp", "PublishMode": "host"}]);
+    let dns = stack("web=app:1").with("web", &["EndpointSpec", "Ports"], udp);
+    check_findings(&dns, &live, &["port 53/udp: service `dns_server` of another stack has it"], &[]);
+}
+
+#[test]
 fn a_port_passes_from_one_service_to_another_in_order() {
     let live =
         deployed(&stack("old=app:1 a=app:1 z=app:1").publishes("old", 80, "ingress").publishes("z", 81, "ingress"));
@@ -700,7 +716,7 @@ fn feature(mut stack: Stack, name: &str, version: u8, features: &[bool]) -> Stac
         stack = stack.with(name, &["Mode"], json!({"Replicated": {"Replicas": version % 3}}));
     }
     if features[7] {
-        let check = json!({"Test": ["CMD", "x"], "StartInterval": 5});
+        let check = json!({"Test": ["CMD", "x"], "StartInterval": 5_000_000_000_u64});
         stack = stack.with(name, &["TaskTemplate", "ContainerSpec", "Healthcheck"], check);
     }
     stack

@@ -3,6 +3,7 @@
 //! Each write is journalled before it is sent, so that a later process can take the deployment up at any point: it runs
 //! through the same code, where the journal says what needs no doing again.
 
+mod clean;
 mod submit;
 mod verify;
 
@@ -153,6 +154,7 @@ impl<'a> Rollout<'a> {
         self.leave_the_rest().await?;
         // Where a service has not succeeded, verifying is the step that failed.
         if !self.is_halted() {
+            self.clean_up().await?;
             self.step(Step::Record, StepState::InProgress);
         }
         Ok(())
@@ -165,9 +167,12 @@ impl<'a> Rollout<'a> {
         self.services(&begun).await
     }
 
-    /// Makes the missing networks, secrets and configs, one after the other: services need them all.
+    /// Makes the missing networks, secrets and configs, one after the other: services need them all. Labels those whose
+    /// labels differ.
     async fn objects(&self) -> Result<(), Interrupted> {
-        for number in self.numbers(|kind| matches!(kind, ActionKind::CreateObject { .. })) {
+        for number in
+            self.numbers(|kind| matches!(kind, ActionKind::CreateObject { .. } | ActionKind::LabelObject { .. }))
+        {
             self.create_object(number).await?;
         }
         Ok(())
@@ -323,6 +328,8 @@ fn versions_of(kind: &ActionKind) -> (Option<Version>, Version) {
         ActionKind::CreateService { to: version, .. } | ActionKind::LeaveService { version, .. } => {
             (None, version.clone())
         }
-        ActionKind::CreateObject { .. } => unreachable!("only services have outcomes"),
+        ActionKind::CreateObject { .. } | ActionKind::LabelObject { .. } | ActionKind::RemoveObject { .. } => {
+            unreachable!("only services have outcomes")
+        }
     }
 }

@@ -40,7 +40,7 @@ enum Settled {
 }
 
 impl Rollout<'_> {
-    /// Makes a network, secret or config, unless it is there by now and belongs to this stack.
+    /// Makes a network, secret or config, unless it is there by now and belongs to this stack; or gives it its labels.
     pub(super) async fn create_object(&self, number: usize) -> Result<(), Interrupted> {
         if self.journal.done.contains(&number) {
             return Ok(());
@@ -54,6 +54,8 @@ impl Rollout<'_> {
                     Some(id) => break id,
                     None => return Err(Interrupted::Refused(message)),
                 },
+                // Labels that an earlier try has written, or somebody else: the next plan looks at them again.
+                Err(SwarmError::OutOfSequence) => break String::new(),
                 Err(error) if error.is_doubtful() && !self.is_late() => self.pause().await?,
                 Err(error) => return Err(Interrupted::Refused(error.to_string())),
             }
@@ -218,7 +220,7 @@ impl Rollout<'_> {
         Watch::new(target, timing, self.began.elapsed()).with_networks(before.networks.clone())
     }
 
-    fn is_late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.began.elapsed() >= self.inner.settings.deployment_timeout
     }
 }

@@ -247,7 +247,12 @@ fn planned(new: &NewDeployment) -> Result<Vec<(ServiceName, Version, Option<Vers
                 planned.push((service, from.clone(), Some(from)));
                 continue;
             }
-            ActionKind::CreateObject { .. } | ActionKind::LeaveService { .. } => continue,
+            ActionKind::CreateObject { .. }
+            | ActionKind::LabelObject { .. }
+            | ActionKind::RemoveObject { .. }
+            | ActionKind::LeaveService { .. } => {
+                continue;
+            }
         };
         if !new.release.services.contains_key(&service) {
             return Err(refused(format!("the plan writes service `{service}`, which the release does not have")));

@@ -33,6 +33,7 @@ struct World {
     unreachable: bool,
     lose_answers: u32,
     digests: BTreeMap<String, String>,
+    lost: BTreeSet<String>,
     asked: Vec<String>,
     counter: u64,
 }
@@ -63,6 +64,11 @@ impl FakeSwarm {
     /// A registry knows this image by this digest from now on.
     pub fn publish(&self, image: &str, digest: &str) {
         self.world().digests.insert(image.to_owned(), digest.to_owned());
+    }
+
+    /// Registries say from now on that there is no such image.
+    pub fn lose(&self, image: &str) {
+        self.world().lost.insert(image.to_owned());
     }
 
     /// The images that a registry was asked for, in order.
@@ -161,11 +167,10 @@ impl World {
     fn object(&mut self, kind: &'static str, spec: &Value) -> Result<String, SwarmError> {
         let name = text(spec, "/Name");
         let id = format!("{kind}{}", self.next());
-        let labels = spec.get("Labels").and_then(Value::as_object).into_iter().flatten();
-        let labels =
-            labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        let labels = labels(spec);
         let data = (kind == "config").then(|| text(spec, "/Data"));
-        let object = LiveObject { id: id.clone(), labels, scope: "swarm".to_owned(), data };
+        let object =
+            LiveObject { id: id.clone(), labels, scope: "swarm".to_owned(), version: 1, created_at: None, data };
         if self.objects.insert((kind, name.clone()), object).is_some() {
             return Err(SwarmError::NameTaken(format!("{kind} {name} already exists")));
         }
@@ -187,6 +192,13 @@ impl World {
             Write::CreateConfig { spec } => self.object("config", spec),
             Write::CreateService { spec } => self.service(None, spec),
             Write::UpdateService { id, version, spec } => self.update(id, *version, spec),
+            Write::LabelSecret { id, spec, .. } | Write::LabelConfig { id, spec, .. } => {
+                let object = self.objects.values_mut().find(|object| object.id == *id);
+                let object = object.ok_or_else(|| SwarmError::NotFound(format!("{id} not found")))?;
+                object.version += 1;
+                object.labels = labels(spec);
+                Ok(id.clone())
+            }
             Write::RemoveService { id } => {
                 self.services.retain(|_, service| service.id != *id);
                 self.tasks.remove(id);
@@ -198,6 +210,11 @@ impl World {
             }
         }
     }
+}
+
+fn labels(spec: &Value) -> BTreeMap<String, String> {
+    let labels = spec.get("Labels").and_then(Value::as_object).into_iter().flatten();
+    labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 fn text(spec: &Value, pointer: &str) -> String {
@@ -251,6 +268,7 @@ impl Swarm for FakeSwarm {
         Ok(LiveStack {
             services: world.of_stack(stack),
             others: BTreeMap::new(),
+            others_on_nodes: BTreeMap::new(),
             networks: of("network"),
             secrets: of("secret"),
             configs: of("config"),
@@ -281,6 +299,9 @@ impl Swarm for FakeSwarm {
     async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
         let mut world = self.reach()?;
         world.asked.push(image.to_owned());
+        if world.lost.contains(image) {
+            return Err(SwarmError::NotFound(format!("manifest for {image} not found")));
+        }
         Ok(world.digests.get(image).map(|digest| Pinned {
             image: format!("{image}@{digest}"),
             platforms: vec![Platform { architecture: "amd64".to_owned(), os: "linux".to_owned() }],

@@ -49,7 +49,12 @@ fn planned(new: &NewDeployment) -> Result<Vec<Planned<'_>>, LedgerError> {
             ActionKind::RemoveService { service, from } => {
                 Planned { service, version: from, from: Some(from), image: None }
             }
-            ActionKind::CreateObject { .. } | ActionKind::LeaveService { .. } => continue,
+            ActionKind::CreateObject { .. }
+            | ActionKind::LabelObject { .. }
+            | ActionKind::RemoveObject { .. }
+            | ActionKind::LeaveService { .. } => {
+                continue;
+            }
         });
     }
     planned.sort_by(|one, other| other.service.cmp(one.service));

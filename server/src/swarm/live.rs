@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{Config, Network, NetworkInspect, Secret};
+use bollard::models::{Config, Network, NetworkInspect, ObjectVersion, Secret};
 use bollard::query_parameters::InspectNetworkOptionsBuilder;
 use futures::future::join_all;
 use futures::try_join;
@@ -35,20 +35,24 @@ pub(super) async fn live(client: &Client, stack: &StackName) -> Result<LiveStack
         ..LiveStack::default()
     };
     let services = read::list("service", &services, with_ports).map_err(|missing| trouble.unreadable(missing.0))?;
-    for ((name, service), ports) in services {
+    for ((name, service), ports, on_nodes) in services {
         if read::belongs_to(&service.spec, stack.as_str()) {
             live.services.insert(name, service);
         } else {
+            if !on_nodes.is_empty() {
+                live.others_on_nodes.insert(name.clone(), on_nodes);
+            }
             live.others.insert(name, ports);
         }
     }
     Ok(live)
 }
 
-type ServiceWithPorts = ((String, release_manager::engine::LiveService), Vec<String>);
+/// A service, its ingress ports, and those of its nodes.
+type ServiceWithPorts = ((String, release_manager::engine::LiveService), Vec<String>, Vec<String>);
 
 fn with_ports(answer: &Value) -> Option<ServiceWithPorts> {
-    Some((read::service(answer)?, read::ingress_ports(answer)))
+    Some((read::service(answer)?, read::ports(answer, "ingress"), read::ports(answer, "host")))
 }
 
 /// A predefined network has a second id for the whole Swarm: the one that service specs show, and lists do not.
@@ -85,16 +89,24 @@ fn by_scope(
 
 fn secret(secret: Secret) -> Option<(String, LiveObject)> {
     let spec = secret.spec?;
-    Some((spec.name?, object(secret.id, spec.labels, "swarm")?))
+    let found = object(secret.id, spec.labels, "swarm")?;
+    Some((spec.name?, LiveObject { version: index(secret.version), created_at: secret.created_at, ..found }))
 }
 
 fn config(config: Config) -> Option<(String, LiveObject)> {
     let spec = config.spec?;
     let found = object(config.id, spec.labels, "swarm")?;
-    Some((spec.name?, LiveObject { data: spec.data, ..found }))
+    Some((
+        spec.name?,
+        LiveObject { version: index(config.version), created_at: config.created_at, data: spec.data, ..found },
+    ))
+}
+
+fn index(version: Option<ObjectVersion>) -> u64 {
+    version.and_then(|version| version.index).unwrap_or(0)
 }
 
 fn object(id: Option<String>, labels: Option<HashMap<String, String>>, scope: &str) -> Option<LiveObject> {
     let labels = labels.unwrap_or_default().into_iter().collect();
-    Some(LiveObject { id: id?, labels, scope: scope.to_owned(), data: None })
+    Some(LiveObject { id: id?, labels, scope: scope.to_owned(), version: 0, created_at: None, data: None })
 }

@@ -7,7 +7,7 @@ use release_manager::ports::SwarmError;
 use serde_json::Value;
 use tracing::debug;
 
-use super::client::{Client, Question};
+use super::client::{Client, Question, READ};
 use super::read;
 use super::registries::Registries;
 
@@ -26,6 +26,9 @@ pub(super) async fn pin(
     let found = match client.answer(DISTRIBUTION, &Question::get(&path).with_auth(auth)).await {
         Ok(found) => found,
         Err(error @ SwarmError::Unreachable { .. }) => return Err(error),
+        Err(error @ SwarmError::NotFound(_)) if is_no_manifest(&error) && !is_here(client, &tagged).await => {
+            return Err(error);
+        }
         Err(error) => {
             debug!(image, %error, "No registry gives a digest for {image}");
             Value::Null
@@ -37,6 +40,17 @@ pub(super) async fn pin(
         digest => digest.map(|digest| format!("{tagged}@{digest}")),
     };
     Ok(pinned.map(|image| Pinned { image, platforms: platforms(&found) }))
+}
+
+/// Whether the registry has the repository, or would say, but no such image. Other troubles leave it open.
+fn is_no_manifest(error: &SwarmError) -> bool {
+    error.to_string().contains("manifest unknown")
+}
+
+/// Whether the Engine has the image itself: one that was built there runs there.
+async fn is_here(client: &Client, tagged: &str) -> bool {
+    let path = format!("/images/{tagged}/json");
+    client.answer(READ, &Question::get(&path)).await.is_ok()
 }
 
 /// As the docker command takes them over: the variants of `arm` go by several names, so none is asked for.

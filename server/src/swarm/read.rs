@@ -54,14 +54,15 @@ pub(super) fn belongs_to(spec: &Value, stack: &str) -> bool {
     spec.get("Labels").and_then(|labels| labels.get(NAMESPACE_LABEL)).and_then(Value::as_str) == Some(stack)
 }
 
-/// The ingress ports of a service, as `8080/tcp`: those that it has, or else those that it asks for.
-pub(super) fn ingress_ports(answer: &Value) -> Vec<String> {
-    let ports = |at: &str| answer.pointer(at).and_then(Value::as_array).filter(|ports| !ports.is_empty());
-    let mut found: Vec<String> = ports("/Endpoint/Ports")
-        .or_else(|| ports("/Spec/EndpointSpec/Ports"))
+/// The ports of a service that it publishes in this mode (`ingress`, `host`), as `8080/tcp`: those that it has, or else
+/// those that it asks for.
+pub(super) fn ports(answer: &Value, mode: &str) -> Vec<String> {
+    let listed = |at: &str| answer.pointer(at).and_then(Value::as_array).filter(|ports| !ports.is_empty());
+    let mut found: Vec<String> = listed("/Endpoint/Ports")
+        .or_else(|| listed("/Spec/EndpointSpec/Ports"))
         .into_iter()
         .flatten()
-        .filter(|port| text(port, "/PublishMode").unwrap_or("ingress") == "ingress")
+        .filter(|port| text(port, "/PublishMode").unwrap_or("ingress") == mode)
         .filter_map(|port| {
             let published = number(port, "/PublishedPort").filter(|published| *published != 0)?;
             Some(format!("{published}/{}", text(port, "/Protocol").unwrap_or("tcp")))
@@ -174,13 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_those_of_the_ingress_network() {
+    fn ports_are_those_of_the_ingress_network_or_of_the_node() {
         let answer = json!({"Endpoint": {"Ports": [
             {"PublishedPort": 53, "Protocol": "udp", "PublishMode": "ingress"},
             {"PublishedPort": 8080, "Protocol": "tcp", "PublishMode": "host"},
             {"PublishedPort": 443},
         ]}});
-        assert_eq!(ingress_ports(&answer), ["443/tcp", "53/udp"]);
+        assert_eq!(ports(&answer, "ingress"), ["443/tcp", "53/udp"]);
+        assert_eq!(ports(&answer, "host"), ["8080/tcp"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) async fn apply(
         Write::UpdateService { id, version, spec } => {
             update(client, id, *version, spec, credentials(registries, spec)?).await
         }
+        Write::LabelSecret { id, version, spec } => label(client, "secrets", id, *version, spec).await,
+        Write::LabelConfig { id, version, spec } => label(client, "configs", id, *version, spec).await,
         Write::RemoveService { id } => {
             remove(client, id, |docker, id| async move { docker.delete_service(&id).await }).await
         }
@@ -59,6 +61,15 @@ async fn create(client: &Client, question: Question<'_>) -> Result<String, Swarm
     report_warnings(&answer);
     let id = read::text(&answer, "/ID").or_else(|| read::text(&answer, "/Id"));
     id.map(str::to_owned).ok_or_else(|| client.trouble(WRITE).unreadable("what was created has no id"))
+}
+
+/// New labels for a secret or config (`kind` as in the path).
+async fn label(client: &Client, kind: &str, id: &str, version: u64, spec: &Value) -> Result<String, SwarmError> {
+    let path = format!("/{kind}/{}/update", segment(id));
+    let version = version.to_string();
+    let query = [("version", &*version)];
+    client.answer(WRITE, &Question::post(&path, spec).with_query(&query)).await?;
+    Ok(id.to_owned())
 }
 
 async fn update(

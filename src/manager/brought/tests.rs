@@ -202,3 +202,43 @@ impl Swarm for Restless {
         self.0.changes().await
     }
 }
+
+fn with_config(data: &str, version: &str) -> Stack {
+    stack(&format!("web=app:{version}")).config("home_conf", data).reads_config("web", "home_conf")
+}
+
+async fn configs(swarm: &FakeSwarm) -> usize {
+    swarm.live(&"home".parse().unwrap()).await.unwrap().configs.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_contents_go_when_the_new_one_has_proved_itself() {
+    let swarm = Arc::new(FakeSwarm::default());
+    for round in 0..6 {
+        let wanted = with_config(&round.to_string(), "1");
+        let plan = planned(&swarm, &wanted).await;
+        let outcome = carried_out(Arc::<FakeSwarm>::clone(&swarm), wanted.clone(), plan).await;
+        assert!(matches!(verdict(&outcome), Verdict::Succeeded { .. }), "{outcome:?}");
+        assert!(!planned(&swarm, &wanted).await.has_writes(), "round {round}");
+    }
+    assert_eq!(configs(&swarm).await, 4, "the current one, and three before it");
+    let removed = swarm.writes().into_iter().filter(|write| matches!(write, Write::RemoveConfig { .. })).count();
+    assert_eq!(removed, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_away_when_a_service_has_not_succeeded() {
+    let swarm = Arc::new(FakeSwarm::default());
+    for round in 0..4 {
+        let wanted = with_config(&round.to_string(), "1");
+        let plan = planned(&swarm, &wanted).await;
+        carried_out(Arc::<FakeSwarm>::clone(&swarm), wanted, plan).await;
+    }
+    swarm.crash("app:crash");
+    let wanted = with_config("4", "crash");
+    let plan = planned(&swarm, &wanted).await;
+    assert!(plan.actions.iter().any(|action| matches!(action.kind, plan::ActionKind::RemoveObject { .. })));
+    let outcome = carried_out(Arc::<FakeSwarm>::clone(&swarm), wanted, plan).await;
+    assert!(!matches!(verdict(&outcome), Verdict::Succeeded { .. }), "{outcome:?}");
+    assert_eq!(configs(&swarm).await, 5);
+}

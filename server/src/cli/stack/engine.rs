@@ -76,6 +76,7 @@ pub(super) async fn prepare(name: &StackName, files: &StackFiles, switches: &Swi
     };
     let resolved = resolve_images(&swarm, rendered.stack, &live, resolve).await.map_err(Failure::new)?;
     let mut plan = plan::plan(&resolved.stack, &live, None);
+    plan.blockers.extend(resolved.missing);
     if !resolved.unknown.is_empty() {
         let images: Vec<&str> = resolved.unknown.iter().map(String::as_str).collect();
         let message = format!(

@@ -58,7 +58,10 @@ pub(super) fn report(stack: &StackName, actions: &[Action], written: &Written) -
 
 fn name(stack: &StackName, action: &Action) -> String {
     match &action.kind {
-        ActionKind::CreateObject { object, name } => format!("{object} {name}"),
+        ActionKind::CreateObject { object, name } | ActionKind::LabelObject { object, name } => {
+            format!("{object} {name}")
+        }
+        ActionKind::RemoveObject { object, name } => format!("removal of {object} {name}"),
         ActionKind::RemoveService { service, .. } => format!("removal of {}", stack.scope(service)),
         kind => kind.service().map(|service| stack.scope(service)).unwrap_or_default(),
     }

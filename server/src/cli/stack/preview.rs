@@ -113,17 +113,20 @@ fn step(action: &Action) -> Step {
             level: action.level,
             fields: Vec::new(),
         };
+    let object = |verb, object: &str, name: &str| Step {
+        action: verb,
+        object: object.to_owned(),
+        name: name.to_owned(),
+        from: None,
+        to: None,
+        reason: action.reason.clone(),
+        level: action.level,
+        fields: Vec::new(),
+    };
     match &action.kind {
-        ActionKind::CreateObject { object, name } => Step {
-            action: Verb::Create,
-            object: object.clone(),
-            name: name.clone(),
-            from: None,
-            to: None,
-            reason: action.reason.clone(),
-            level: action.level,
-            fields: Vec::new(),
-        },
+        ActionKind::CreateObject { object: kind, name } => object(Verb::Create, kind, name),
+        ActionKind::LabelObject { object: kind, name } => object(Verb::Update, kind, name),
+        ActionKind::RemoveObject { object: kind, name } => object(Verb::Remove, kind, name),
         ActionKind::CreateService { service: name, to } => service(Verb::Create, name, None, Some(to)),
         ActionKind::UpdateService { service: name, from, to, changes, .. } => {
             Step { fields: changes.clone(), ..service(Verb::Update, name, Some(from), Some(to)) }

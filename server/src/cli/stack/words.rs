@@ -13,6 +13,8 @@ const LOG_LINES: usize = 10;
 pub(super) fn beginning(stack: &StackName, action: &Action) -> Option<String> {
     match &action.kind {
         ActionKind::CreateObject { object, name } => Some(format!("Creating {object} {name}")),
+        ActionKind::LabelObject { object, name } => Some(format!("Labelling {object} {name}")),
+        ActionKind::RemoveObject { object, name } => Some(format!("Removing {object} {name}")),
         ActionKind::CreateService { service, .. } => Some(format!("Creating service {}", stack.scope(service))),
         ActionKind::UpdateService { service, from, to, .. } if from == to => {
             Some(format!("Updating service {} ({})", stack.scope(service), action.reason))

@@ -81,6 +81,12 @@ async fn pinned(scene: &Scene, repository: &Repository) {
     let placement = &live.services[&format!("{}_web", scene.stack)].spec["TaskTemplate"]["Placement"];
     assert_eq!(placement["Platforms"], json!([{"Architecture": "amd64", "OS": "linux"}]));
 
+    let missing = format!("{}:no-such-tag", repository.name);
+    scene.write("missing.yml", &format!("services: {{web: {{image: '{missing}'}}}}"));
+    let ran = scene.expect(&["deploy", "-c", "missing.yml", &scene.stack], 1).await;
+    assert!(ran.err.contains(&missing) && ran.err.contains("cannot be found"), "{}", ran.err);
+    assert_eq!(scene.image("web").await, format!("{image}@{first}"));
+
     let second = repository.publish("app:2", "stable");
     assert_ne!(first, second);
     let before = scene.versions().await;
