@@ -60,7 +60,8 @@ impl Walk<'_> {
 
     fn text(&mut self, text: &str, place: &Place) -> Yaml {
         let filled = match substitute(text, self.variables) {
-            Ok(filled) => filled,
+            Ok(filled) if self.findings.take_text(place, filled.len()) => filled,
+            Ok(_) => return Yaml::Broken,
             Err(troubles) => {
                 for trouble in troubles {
                     self.findings.refuse(place, trouble.to_string());
@@ -94,9 +95,14 @@ pub(crate) enum Trouble {
          `${{NAME:?message}}`, or `$$` for a dollar sign"
     )]
     Invalid(usize),
+    #[error("this becomes longer than 1 MiB once its variables are filled in: make it shorter")]
+    TooLong,
     #[error("the default of `{0}` contains another variable, which would not be filled in: use one variable only")]
     Nested(String),
 }
+
+/// A text whose variables are filled in may be so long.
+const LONGEST: usize = 1024 * 1024;
 
 /// Fills variables into a text. Every trouble is reported, not only the first.
 pub(crate) fn substitute(text: &str, variables: &Variables) -> Result<String, Vec<Trouble>> {
@@ -119,6 +125,9 @@ pub(crate) fn substitute(text: &str, variables: &Variables) -> Result<String, Ve
             },
             None => (&after[..name_length(after)], name_length(after)),
         };
+        if filled.len() > LONGEST {
+            return Err(vec![Trouble::TooLong]);
+        }
         match evaluate(expression, variables) {
             Some(Ok(value)) => filled.push_str(value),
             Some(Err(trouble)) => troubles.push(trouble),
@@ -127,6 +136,9 @@ pub(crate) fn substitute(text: &str, variables: &Variables) -> Result<String, Ve
         rest = &after[end..];
     }
     filled.push_str(rest);
+    if filled.len() > LONGEST && filled.len() > text.len() {
+        troubles.push(Trouble::TooLong);
+    }
     if troubles.is_empty() { Ok(filled) } else { Err(troubles) }
 }
 

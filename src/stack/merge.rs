@@ -25,7 +25,7 @@ pub(crate) fn merge(base: &mut Document, over: Document, findings: &mut Findings
 }
 
 fn merge_service(base: &mut Service, over: Service, findings: &mut Findings) {
-    some(&mut base.image, over.image);
+    some(&mut base.image, over.image.filter(|image| !image.value.is_empty()));
     list(&mut base.entrypoint, over.entrypoint);
     list(&mut base.command, over.command);
     text(&mut base.hostname, over.hostname);
@@ -133,9 +133,11 @@ fn warn_of_lost_ports(base: &Service, over: &[Port], findings: &mut Findings) {
         return;
     }
     for ports in [&base.ports, over] {
+        let last: BTreeMap<u32, usize> =
+            ports.iter().enumerate().map(|(index, port)| (port.published, index)).collect();
         for (index, port) in ports.iter().enumerate() {
             let Port { protocol, target, published, .. } = port;
-            if ports[index + 1..].iter().any(|later| later.published == *published && later != port) {
+            if last.get(published).is_some_and(|last| *last != index && ports[*last] != *port) {
                 let message = format!(
                     "the port {published}:{target}/{protocol} is lost: where a service stands in several files, only \
                      the last of the ports with the same published number is kept"
@@ -191,13 +193,13 @@ fn merge_deploy(base: &mut Deploy, over: Deploy) {
     both(&mut base.rollback, over.rollback, merge_update);
     both(&mut base.limits, over.limits, |base, over| {
         let Limits { nano_cpus, memory, pids } = over;
-        number(&mut base.nano_cpus, nano_cpus);
+        some(&mut base.nano_cpus, nano_cpus);
         number(&mut base.memory, memory);
         number(&mut base.pids, pids);
     });
     both(&mut base.reservations, over.reservations, |base, over| {
         let Reservations { nano_cpus, memory, generic } = over;
-        number(&mut base.nano_cpus, nano_cpus);
+        some(&mut base.nano_cpus, nano_cpus);
         number(&mut base.memory, memory);
         base.generic.extend(generic);
     });

@@ -62,24 +62,29 @@ pub(super) fn objects(
     findings: &mut Findings,
 ) -> BTreeMap<String, Object> {
     let mut objects = BTreeMap::new();
+    let used = used(context, kind);
     for (key, declared) in kind.declared(context) {
         let name = context.named(key, declared.name.as_ref());
         if !declared.external {
             let spec = spec(context, kind, &name, declared, files, findings);
             objects.insert(name, Object::Ours { spec });
-        } else if is_used(context, kind, key) {
+        } else if used.contains(key.as_str()) {
             objects.insert(name, Object::External);
         }
     }
     objects
 }
 
-fn is_used(context: Context<'_>, kind: Kind, key: &str) -> bool {
-    let credential = |service: &Service| {
-        kind == Kind::Config && service.credential_spec.as_ref().is_some_and(|spec| spec.value.config == key)
+/// The keys of those that services use.
+fn used<'a>(context: Context<'a>, kind: Kind) -> BTreeSet<&'a str> {
+    let services = context.document.services.values();
+    let credential = |service: &'a Service| {
+        let spec = service.credential_spec.as_ref().filter(|_| kind == Kind::Config);
+        spec.map(|spec| spec.value.config.as_str())
     };
-    let mut services = context.document.services.values();
-    services.any(|service| credential(service) || kind.used(service).iter().any(|used| used.source == key))
+    services
+        .flat_map(|service| kind.used(service).iter().map(|used| used.source.as_str()).chain(credential(service)))
+        .collect()
 }
 
 /// The body of the create request.
@@ -91,7 +96,10 @@ fn spec(
     files: &Files,
     findings: &mut Findings,
 ) -> Value {
-    let data = declared.file.as_ref().and_then(|file| findings.take(&file.place, read(kind, file, files)));
+    let data = declared.file.as_ref().and_then(|file| {
+        let data = findings.take(&file.place, read(kind, file, files))?;
+        findings.take_text(&file.place, data.len()).then(|| STANDARD.encode(data))
+    });
     let driver = (!declared.driver.is_empty())
         .then(|| Json::default().put("Name", declared.driver.as_str()).strings("Options", &declared.driver_opts));
     let templating =
@@ -105,7 +113,7 @@ fn spec(
         .into()
 }
 
-fn read(kind: Kind, file: &Placed<crate::names::RepoPath>, files: &Files) -> Result<String, String> {
+fn read<'a>(kind: Kind, file: &Placed<crate::names::RepoPath>, files: &'a Files) -> Result<&'a [u8], String> {
     let (word, path) = (kind.word(), &file.value);
     let bytes =
         files.get(path).ok_or_else(|| format!("the file `{path}` is not in the repository at this revision"))?;
@@ -113,7 +121,7 @@ fn read(kind: Kind, file: &Placed<crate::names::RepoPath>, files: &Files) -> Res
         let (length, limit) = (bytes.len(), kind.limit());
         return Err(format!("the {word} `{path}` has {length} bytes, but Swarm takes 1 to {}", limit - 1));
     }
-    Ok(STANDARD.encode(bytes))
+    Ok(bytes)
 }
 
 /// The secrets or configs of a service, by name and target. Ids are put in where the Swarm is known.

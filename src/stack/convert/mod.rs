@@ -120,34 +120,50 @@ fn images(service: &Service, findings: &mut Findings) -> (String, String) {
     (String::new(), String::new())
 }
 
-/// Finds services that wait for each other in a circle.
+/// Finds services that wait for each other in a circle. Without recursion: a hostile file has long chains.
 pub(crate) fn refuse_cycles(document: &Document, findings: &mut Findings) {
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for start in document.services.keys() {
-        follow(document, start, &mut Vec::new(), &mut done, findings);
+        follow(document, start, &mut done, findings);
     }
 }
 
-fn follow<'a>(
-    document: &'a Document,
-    key: &'a str,
-    path: &mut Vec<&'a str>,
-    done: &mut BTreeSet<&'a str>,
-    findings: &mut Findings,
-) {
-    let Some(service) = document.services.get(key).filter(|_| !done.contains(key)) else { return };
-    path.push(key);
-    for next in &service.depends_on {
-        match path.iter().position(|passed| *passed == next.value) {
-            Some(at) => refuse_cycle(&next.place, &path[at..], findings),
-            None => follow(document, &next.value, path, done, findings),
+/// Walks along everything that a service waits for. `done` are those from which everything was walked.
+fn follow<'a>(document: &'a Document, start: &'a str, done: &mut BTreeSet<&'a str>, findings: &mut Findings) {
+    // The way here, how far each service on it was followed, and where each stands.
+    let mut way: Vec<(&str, usize)> = Vec::new();
+    let mut position: BTreeMap<&str, usize> = BTreeMap::new();
+    let enter = |key: &'a str, way: &mut Vec<(&'a str, usize)>, position: &mut BTreeMap<&'a str, usize>| {
+        position.insert(key, way.len());
+        way.push((key, 0));
+    };
+    if !done.contains(start) {
+        enter(start, &mut way, &mut position);
+    }
+    while let Some((key, followed)) = way.last_mut() {
+        let waits_for = document.services.get(*key).map_or(&[][..], |service| &service.depends_on);
+        let Some(next) = waits_for.get(*followed) else {
+            position.remove(*key);
+            done.insert(key);
+            way.pop();
+            continue;
+        };
+        *followed += 1;
+        if let Some(at) = position.get(next.value.as_str()) {
+            let circle: Vec<&str> = way[*at..].iter().map(|(key, _)| *key).collect();
+            refuse_cycle(&next.place, &circle, findings);
+        } else if !done.contains(next.value.as_str()) && document.services.contains_key(&next.value) {
+            enter(&next.value, &mut way, &mut position);
         }
     }
-    path.pop();
-    done.insert(key);
 }
 
 fn refuse_cycle(place: &Place, cycle: &[&str], findings: &mut Findings) {
-    let names = cycle.iter().chain(cycle.first()).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" -> ");
+    let shown: Vec<String> = cycle.iter().chain(cycle.first()).map(|name| format!("`{name}`")).collect();
+    let names = if shown.len() <= 20 {
+        shown.join(" -> ")
+    } else {
+        format!("{} -> … -> {}", shown[..10].join(" -> "), shown[shown.len() - 2..].join(" -> "))
+    };
     findings.refuse(place, format!("services wait for each other in a circle, so none could start: {names}"));
 }

@@ -8,7 +8,12 @@ use crate::stack::findings::Findings;
 use crate::stack::load::model::{Mount, Service, Volume};
 
 pub(super) fn convert(context: Context<'_>, service: &Service, findings: &mut Findings) -> Vec<Value> {
-    let convert = |mount: &Mount| findings.take(&mount.place, mount_spec(context, mount));
+    let convert = |mount: &Mount| {
+        // What a volume says is repeated in every mount of it.
+        let repeated = context.document.volumes.get(&mount.source).map_or(0, size);
+        let spec = findings.take_text(&mount.place, repeated).then(|| mount_spec(context, mount))?;
+        findings.take(&mount.place, spec)
+    };
     service.mounts.iter().filter_map(convert).map(Value::from).collect()
 }
 
@@ -27,6 +32,11 @@ fn mount_spec(context: Context<'_>, mount: &Mount) -> Result<Json, String> {
         "image" => image(mount, base),
         _ => Err(format!("`{kind}` is no type of volume: use volume, bind, tmpfs, npipe, cluster or image")),
     }
+}
+
+fn size(volume: &Volume) -> usize {
+    let pairs = volume.labels.iter().chain(volume.driver_opts.iter().flatten());
+    pairs.map(|(name, value)| name.len() + value.len()).sum()
 }
 
 fn incompatible(mount: &Mount, kind: &str, bind: bool, volume: bool, tmpfs: bool) -> Result<(), String> {

@@ -82,7 +82,7 @@ fn restart_policy(policy: &RestartPolicy) -> Json {
 pub(super) fn resources(deploy: &Deploy) -> Json {
     let limits = deploy.limits.as_ref().map(|limits| {
         Json::default()
-            .number("NanoCPUs", limits.nano_cpus)
+            .number("NanoCPUs", limits.nano_cpus.unwrap_or_default())
             .number("MemoryBytes", limits.memory)
             .number("Pids", limits.pids)
     });
@@ -92,7 +92,7 @@ pub(super) fn resources(deploy: &Deploy) -> Json {
     };
     let reservations = deploy.reservations.as_ref().map(|reservations| {
         Json::default()
-            .number("NanoCPUs", reservations.nano_cpus)
+            .number("NanoCPUs", reservations.nano_cpus.unwrap_or_default())
             .number("MemoryBytes", reservations.memory)
             .list("GenericResources", reservations.generic.iter().map(generic))
     });

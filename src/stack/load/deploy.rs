@@ -18,12 +18,12 @@ pub(super) fn load(found: &Cursor<'_>, findings: &mut Findings) -> Deploy {
         update: found.some("update_config").map(|update| load_update(&update, findings)),
         rollback: found.some("rollback_config").map(|update| load_update(&update, findings)),
         limits: part("limits").map(|limits| Limits {
-            nano_cpus: amount(&limits, "cpus", units::nano_cpus, findings),
+            nano_cpus: limits.get("cpus").map(|_| amount(&limits, "cpus", units::nano_cpus, findings)),
             memory: amount(&limits, "memory", units::size, findings),
             pids: integer(&limits, "pids", findings).unwrap_or_default(),
         }),
         reservations: part("reservations").map(|reservations| Reservations {
-            nano_cpus: amount(&reservations, "cpus", units::nano_cpus, findings),
+            nano_cpus: reservations.get("cpus").map(|_| amount(&reservations, "cpus", units::nano_cpus, findings)),
             memory: amount(&reservations, "memory", units::size, findings),
             generic: generic_resources(&reservations, findings),
         }),
@@ -44,14 +44,10 @@ pub(super) fn load(found: &Cursor<'_>, findings: &mut Findings) -> Deploy {
 }
 
 fn load_update(found: &Cursor<'_>, findings: &mut Findings) -> Update {
-    let actions: &[&str] = match found.place.to_string() {
-        place if place.ends_with("rollback_config") => &["pause", "continue"],
-        _ => &["pause", "continue", "rollback"],
-    };
     Update {
         parallelism: count(found, "parallelism", findings),
         delay: duration(found, "delay").unwrap_or_default(),
-        failure_action: one_of(found, "failure_action", actions, findings),
+        failure_action: one_of(found, "failure_action", &["pause", "continue", "rollback"], findings),
         monitor: duration(found, "monitor").unwrap_or_default(),
         max_failure_ratio: found.get("max_failure_ratio").and_then(|ratio| ratio.float()).unwrap_or_default(),
         order: one_of(found, "order", &["start-first", "stop-first"], findings),

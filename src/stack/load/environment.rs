@@ -42,6 +42,10 @@ pub(super) fn load(service: &Cursor<'_>, around: Surroundings<'_>, findings: &mu
         lay_over(&mut environment, from_files, around.variables);
     }
     lay_over(&mut environment, optional_dict(service, "environment"), around.variables);
+    let bytes = environment.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len)).sum();
+    if !findings.take_text(&service.place, bytes) {
+        return Environment::new();
+    }
     if let Some(found) = service.get("environment") {
         for (name, _) in environment.iter().filter(|(_, value)| value.is_none()) {
             let message = format!("`{name}` has no value here and is no variable: containers do not get it");
@@ -74,7 +78,7 @@ fn read(path: &RepoPath, files: &Files, variables: &Variables) -> Result<Environ
             continue;
         }
         let (name, value) = line.split_once('=').map_or((line, None), |(name, value)| (name, Some(value.to_owned())));
-        if name.is_empty() || name.contains([' ', '\t']) {
+        if name.is_empty() || name.contains([' ', '\t']) || line.contains('\0') {
             return Err(format!("line {} of the env file `{path}` is not `NAME=value`", index + 1));
         }
         match value.or_else(|| variables.get(name).cloned()) {

@@ -66,6 +66,13 @@ pub(crate) enum Image {
     Broken,
 }
 
+impl Image {
+    /// Whether the file says nothing by it.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Named(name) if name.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Healthcheck {
     pub(crate) test: Vec<String>,
@@ -175,14 +182,16 @@ pub(crate) struct Update {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Limits {
-    pub(crate) nano_cpus: i64,
+    /// `None`: the file says nothing. A 0 of a later file replaces what an earlier one says.
+    pub(crate) nano_cpus: Option<i64>,
     pub(crate) memory: i64,
     pub(crate) pids: i64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Reservations {
-    pub(crate) nano_cpus: i64,
+    /// As in [`Limits`].
+    pub(crate) nano_cpus: Option<i64>,
     pub(crate) memory: i64,
     /// Kind and amount.
     pub(crate) generic: Vec<(String, i64)>,

@@ -61,7 +61,8 @@ fn short(spec: &str, place: &Place) -> Result<Mount, String> {
         volume: None,
         tmpfs: None,
     };
-    let sections = if matches!(spec.chars().count(), 1 | 2) { vec![spec] } else { sections(spec) };
+    // So does the docker command, which counts bytes.
+    let sections = if matches!(spec.len(), 1 | 2) { vec![spec] } else { sections(spec) };
     if sections.iter().any(|section| section.is_empty()) {
         return Err(format!("`{spec}` is not a volume: a part between colons is empty"));
     }
@@ -107,8 +108,7 @@ fn sections(spec: &str) -> Vec<&str> {
     let mut start = 0;
     for (at, _) in spec.match_indices(':') {
         let section = &spec[start..at];
-        let drive = section.len() == 1 && section.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !drive {
+        if !is_drive(section) {
             sections.push(section);
             start = at + 1;
         }
@@ -117,8 +117,13 @@ fn sections(spec: &str) -> Vec<&str> {
     sections
 }
 
+fn is_drive(section: &str) -> bool {
+    let mut letters = section.chars();
+    letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
+}
+
 fn is_path(source: &str) -> bool {
-    let drive = source.chars().nth(1) == Some(':') && source.starts_with(|c: char| c.is_ascii_alphabetic());
+    let drive = source.split_once(':').is_some_and(|(drive, _)| is_drive(drive));
     source.starts_with(['.', '/', '~']) || source.starts_with("\\\\") || drive
 }
 

@@ -4,41 +4,63 @@ use std::net::IpAddr;
 
 use super::model::Port;
 
-/// What a short port stands for.
+/// A port in the short syntax, its ranges not yet written out: a few signs can stand for 65,535 ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parsed {
-    /// In the order in which the docker command puts them.
-    pub(crate) ports: Vec<Port>,
+pub(crate) struct Short {
+    protocol: String,
+    targets: Range,
+    published: Option<Range>,
     /// An address that Swarm does not listen on: it always listens on all.
     pub(crate) ignored_address: Option<String>,
 }
 
-/// Reads the short syntax.
-pub(crate) fn parse(spec: &str) -> Result<Parsed, String> {
-    let refuse = |why: &str| format!("`{spec}` is not a port: {why}; write `[published:]target[/protocol]`");
-    let (numbers, protocol) = spec.split_once('/').map_or((spec, "tcp"), |(numbers, protocol)| (numbers, protocol));
-    let protocol = if protocol.is_empty() { "tcp".to_owned() } else { protocol.to_ascii_lowercase() };
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(refuse("the protocol must be tcp, udp or sctp"));
+impl Short {
+    /// Reads the short syntax.
+    pub(crate) fn read(spec: &str) -> Result<Self, String> {
+        let refuse = |why: &str| {
+            let spec: String = spec.chars().take(60).collect();
+            format!("`{spec}` is not a port: {why}; write `[published:]target[/protocol]`")
+        };
+        let (numbers, protocol) = spec.split_once('/').map_or((spec, "tcp"), |(numbers, protocol)| (numbers, protocol));
+        let protocol = if protocol.is_empty() { "tcp".to_owned() } else { protocol.to_ascii_lowercase() };
+        if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
+            return Err(refuse("the protocol must be tcp, udp or sctp"));
+        }
+        let (address, published, target) = split(numbers);
+        let targets = range(target).map_err(|why| refuse(&why))?;
+        if targets.start == 0 {
+            return Err(refuse("0 is no port of a container"));
+        }
+        let published = if published.is_empty() { None } else { Some(range(published).map_err(|why| refuse(&why))?) };
+        if targets.steps() > 0 && published.is_some_and(|published| published.steps() != targets.steps()) {
+            return Err(refuse("the two ranges differ in length"));
+        }
+        let ignored_address = checked_address(address).map_err(|why| refuse(&why))?;
+        Ok(Self { protocol, targets, published, ignored_address })
     }
-    let (address, published, target) = split(numbers);
-    let targets = range(target).map_err(|why| refuse(&why))?;
-    if targets.start == 0 {
-        return Err(refuse("0 is no port of a container"));
+
+    /// How many ports it stands for.
+    pub(crate) fn count(&self) -> usize {
+        usize::from(self.steps()) + 1
     }
-    let published = if published.is_empty() { None } else { Some(range(published).map_err(|why| refuse(&why))?) };
-    let pairs = pairs(&targets, published.as_ref()).ok_or_else(|| refuse("the two ranges differ in length"))?;
-    let mut ports: Vec<Port> = pairs
-        .map(|(target, published)| Port {
+
+    fn steps(&self) -> u16 {
+        self.published.map_or(0, Range::steps).max(self.targets.steps())
+    }
+
+    /// All of them, in the order in which the docker command puts them.
+    pub(crate) fn ports(&self) -> Vec<Port> {
+        let single = self.targets.steps() == 0;
+        let port = |step: u16| Port {
             mode: "ingress".to_owned(),
-            protocol: protocol.clone(),
-            target: u32::from(target),
-            published: u32::from(published),
-        })
-        .collect();
-    ports.sort_by_key(|port| port.target.to_string());
-    let ignored_address = checked_address(address).map_err(|why| refuse(&why))?;
-    Ok(Parsed { ports, ignored_address })
+            protocol: self.protocol.clone(),
+            target: u32::from(if single { self.targets.start } else { self.targets.start + step }),
+            published: self.published.map_or(0, |range| u32::from(range.start + step)),
+        };
+        let mut ports: Vec<Port> = (0..=self.steps()).map(port).collect();
+        ports.sort_by_key(|port| port.target.to_string());
+        ports
+    }
 }
 
 /// Address, published and target; the first two may be empty.
@@ -48,13 +70,14 @@ fn split(numbers: &str) -> (&str, &str, &str) {
     (address, published, target)
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Range {
     start: u16,
     end: u16,
 }
 
 impl Range {
-    fn length(&self) -> u16 {
+    fn steps(self) -> u16 {
         self.end - self.start
     }
 }
@@ -67,21 +90,6 @@ fn range(text: &str) -> Result<Range, String> {
     let (start, end) = text.split_once('-').unwrap_or((text, text));
     let range = Range { start: number(start)?, end: number(end)? };
     if range.end < range.start { Err(format!("the range `{text}` runs backwards")) } else { Ok(range) }
-}
-
-/// Target and published (0: none). `None` if the ranges do not fit together.
-fn pairs(targets: &Range, published: Option<&Range>) -> Option<impl Iterator<Item = (u16, u16)>> {
-    let (target, steps) =
-        (targets.start, published.map_or(targets.length(), |range| range.length().max(targets.length())));
-    let single = targets.length() == 0;
-    if !single && published.is_some_and(|range| range.length() != targets.length()) {
-        return None;
-    }
-    let first = published.map(|range| range.start);
-    Some(
-        (0..=steps)
-            .map(move |step| (if single { target } else { target + step }, first.map_or(0, |first| first + step))),
-    )
 }
 
 /// The address, if it is one that would be listened on elsewhere.
@@ -100,10 +108,12 @@ mod tests {
 
     #[track_caller]
     fn check(spec: &str, expected: &[(u32, u32, &str)]) {
-        let parsed = parse(spec).unwrap_or_else(|why| panic!("{why}"));
-        let found: Vec<_> = parsed.ports.iter().map(|port| (port.published, port.target, &*port.protocol)).collect();
+        let parsed = Short::read(spec).unwrap_or_else(|why| panic!("{why}"));
+        let ports = parsed.ports();
+        let found: Vec<_> = ports.iter().map(|port| (port.published, port.target, &*port.protocol)).collect();
         assert_eq!(found, expected, "{spec}");
-        assert!(parsed.ports.iter().all(|port| port.mode == "ingress"));
+        assert_eq!(ports.len(), parsed.count(), "{spec}");
+        assert!(ports.iter().all(|port| port.mode == "ingress"));
     }
 
     #[test]
@@ -143,14 +153,14 @@ mod tests {
             "80.5",
             "+80",
         ] {
-            assert!(parse(spec).is_err(), "{spec}");
+            assert!(Short::read(spec).is_err(), "{spec}");
         }
     }
 
     #[test]
     fn an_address_is_named_unless_it_means_all() {
         for (spec, address) in [("127.0.0.1:1:1", Some("127.0.0.1")), ("0.0.0.0:1:1", None), ("[::]:1:1", None)] {
-            assert_eq!(parse(spec).unwrap().ignored_address.as_deref(), address, "{spec}");
+            assert_eq!(Short::read(spec).unwrap().ignored_address.as_deref(), address, "{spec}");
         }
     }
 }

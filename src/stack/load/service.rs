@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::model::{Attachment, CredentialSpec, Healthcheck, Image, Logging, Port, Reference, Service, Ulimit};
+use super::ports::Short;
 use super::values::{count, dict, duration, flag, named, text, text_or_texts, texts};
-use super::{Surroundings, deploy, environment, mounts, ports, words};
+use super::{Surroundings, deploy, environment, mounts, words};
 use crate::stack::findings::{Findings, Placed};
 use crate::stack::yaml::{Cursor, Yaml};
 
@@ -189,17 +190,21 @@ fn published(service: &Cursor<'_>, findings: &mut Findings) -> Vec<Port> {
     let mut all = Vec::new();
     for item in list.items() {
         if let Yaml::Map(_) = item.yaml() {
-            all.extend(long_port(&item, findings));
+            if findings.take_ports(&item.place, 1) {
+                all.extend(long_port(&item, findings));
+            }
             continue;
         }
         // What cannot be read was reported by the schema.
-        let Some(Ok(parsed)) = item.yaml().to_words().map(|spec| ports::parse(&spec)) else { continue };
-        if let Some(address) = parsed.ignored_address {
+        let Some(Ok(short)) = item.yaml().to_words().map(|spec| Short::read(&spec)) else { continue };
+        if findings.take_ports(&item.place, short.count()) {
+            all.extend(short.ports());
+        }
+        if let Some(address) = short.ignored_address {
             let message =
                 format!("Swarm ignores the address {address}: the port is open on every address of every node");
             findings.warn(&item.place, message);
         }
-        all.extend(parsed.ports);
     }
     all
 }

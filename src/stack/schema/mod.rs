@@ -2,12 +2,17 @@
 
 mod tables;
 
+use std::collections::HashSet;
+
 use super::findings::{Findings, Place};
 use super::load::{ports, units};
 use super::yaml::{Cursor, Yaml};
 
 /// The version that a file without one has.
 const NEWEST: u8 = 13;
+
+/// No key that is known is as long.
+const LONGEST_WORD: usize = 64;
 
 /// What a value must be.
 #[derive(Debug)]
@@ -102,6 +107,18 @@ pub(crate) fn check(root: &Cursor<'_>, minor: u8, findings: &mut Findings) {
         }
     }
     Checker { minor, findings }.check(root, &tables::ROOT);
+    refuse_endless(root, findings);
+}
+
+/// No number that is none or has no end may stand anywhere: the docker command cannot write it down.
+fn refuse_endless(value: &Cursor<'_>, findings: &mut Findings) {
+    if let Yaml::Float(number) = value.yaml()
+        && !number.is_finite()
+    {
+        findings.refuse(&value.place, "`.inf` and `.nan` cannot be used in a stack file: put the value in quotes");
+    }
+    value.items().for_each(|item| refuse_endless(&item, findings));
+    value.entries().for_each(|(_, item)| refuse_endless(&item, findings));
 }
 
 /// Warns of what has no effect in Swarm although it is allowed.
@@ -204,17 +221,10 @@ impl Checker<'_> {
 
     /// Items are compared as they stand: `80` and `"80"` differ.
     fn unique(&mut self, value: &Cursor<'_>) {
-        let mut seen: Vec<&Yaml> = Vec::new();
-        let mut texts = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for item in value.items().filter(|item| !item.is_broken()) {
-            let repeated = match item.text() {
-                Some(text) => !texts.insert(text),
-                None => seen.contains(&item.yaml()),
-            };
-            if repeated {
+            if !seen.insert(item.yaml().to_key()) {
                 self.findings.refuse(&item.place, "stands twice in the list: remove one");
-            } else if item.text().is_none() {
-                seen.push(item.yaml());
             }
         }
     }
@@ -254,7 +264,7 @@ impl Checker<'_> {
             Yaml::Map(_) => self.check(value, long),
             Yaml::Text(_) | Yaml::Int(_) => {
                 let spec = value.yaml().to_words().unwrap_or_default();
-                if let Err(message) = ports::parse(&spec) {
+                if let Err(message) = ports::Short::read(&spec) {
                     self.findings.refuse(&value.place, message);
                 }
             }
@@ -324,12 +334,9 @@ fn is_short_form(value: &Cursor<'_>, rule: &Rule) -> bool {
     }
 }
 
+/// Also one that has no end: those are refused wherever they stand.
 fn is_number(value: &Cursor<'_>) -> bool {
-    match value.yaml() {
-        Yaml::Int(_) => true,
-        Yaml::Float(value) => value.is_finite(),
-        _ => false,
-    }
+    matches!(value.yaml(), Yaml::Int(_) | Yaml::Float(_))
 }
 
 fn is_whole(value: &Cursor<'_>) -> bool {
@@ -347,6 +354,9 @@ fn is_words(value: &Cursor<'_>) -> bool {
 
 /// Whether one slip of the finger lies between two words: a letter too many, too few, wrong, or swapped.
 fn is_near(known: &str, found: &str) -> bool {
+    if found.len() > LONGEST_WORD {
+        return false;
+    }
     let (known, found): (Vec<char>, Vec<char>) = (known.chars().collect(), found.chars().collect());
     let prefix = known.iter().zip(&found).take_while(|(a, b)| a == b).count();
     let (known, found) = (&known[prefix..], &found[prefix..]);

@@ -52,7 +52,7 @@ fn types_are_checked() {
     check_service("tty: yes", &["tty: must be true or false, not a string"]);
     check_service(
         "environment: {A: .inf}",
-        &["environment.A: must be a string, number or null, not a number: put it in quotes"],
+        &["environment.A: `.inf` and `.nan` cannot be used in a stack file: put the value in quotes"],
     );
     check_service(
         "depends_on: {db: {condition: service_healthy}}",

@@ -43,6 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
         return Err(YamlError::new(0, "the file is larger than 1 MiB"));
     }
     refuse_control_characters(text)?;
+    refuse_other_versions(text)?;
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
@@ -70,6 +71,20 @@ fn refuse_control_characters(text: &str) -> Result<(), YamlError> {
                 index + 1,
                 format!("the control character U+{code:04X} is not allowed in YAML"),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// The docker command's library takes YAML 1.1 by name, or no name at all.
+fn refuse_other_versions(text: &str) -> Result<(), YamlError> {
+    for (index, line) in text.lines().enumerate() {
+        if let Some(version) = line.strip_prefix("%YAML ").filter(|version| version.trim() != "1.1") {
+            let version: String = version.chars().take(20).collect();
+            return Err(YamlError::new(index + 1, format!("`%YAML {version}` is not known here: leave the line out")));
+        }
+        if !line.starts_with(['%', '#']) && !line.trim().is_empty() {
+            break;
         }
     }
     Ok(())
@@ -116,6 +131,12 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(|tag| core_tag(tag, line)).transpose()?;
                 let plain = *style == ScalarStyle::Plain;
+                if text.contains('\0') {
+                    return Err(YamlError::new(
+                        line,
+                        "a NUL character (`\\0`) cannot be used anywhere in a stack file",
+                    ));
+                }
                 let yaml = scalar::resolve(text, plain, tag.as_deref()).map_err(|why| YamlError::new(line, why))?;
                 let merge = plain && text == "<<" && tag.is_none();
                 let cost = Cost { nodes: 1, text: text.len(), depth: 1 };

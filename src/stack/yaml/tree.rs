@@ -48,6 +48,31 @@ impl Yaml {
         }
     }
 
+    /// The value as a text that only an equal value has. Mappings are compared key by key, in any order.
+    pub(crate) fn to_key(&self) -> String {
+        match self {
+            Self::Null => "~".to_owned(),
+            Self::Broken => "!".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            // `1.0` and `1` are the same number.
+            Self::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => format!("{value:.0}"),
+            Self::Float(value) => format!("{value:e}"),
+            Self::Text(text) => format!("{text:?}"),
+            Self::Time(time) => format!("@{time}"),
+            Self::List(items) => {
+                let items: Vec<String> = items.iter().map(|item| item.yaml.to_key()).collect();
+                format!("[{}]", items.join(","))
+            }
+            Self::Map(entries) => {
+                let mut entries: Vec<String> =
+                    entries.iter().map(|entry| format!("{:?}:{}", entry.key, entry.node.yaml.to_key())).collect();
+                entries.sort();
+                format!("{{{}}}", entries.join(","))
+            }
+        }
+    }
+
     /// A scalar in the words in which it reaches labels and environments. `None` for null and containers.
     pub(crate) fn to_words(&self) -> Option<String> {
         match self {
