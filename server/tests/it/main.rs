@@ -7,6 +7,7 @@ mod engines;
 mod fake_github;
 mod flow;
 mod notify;
+mod parity;
 mod source;
 mod stack;
 mod store;
