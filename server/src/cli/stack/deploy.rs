@@ -153,14 +153,16 @@ impl Run {
     async fn see_it_through(self, mut interrupts: Interrupts) -> Result<(), Failure> {
         let mut display = Display::new(&self.name, &self.actions);
         let left = self.follow(&mut display, &mut interrupts).await?;
-        // What is under way is answered and journalled; a second signal does not wait for it.
-        tokio::select! {
-            _ = tokio::time::timeout(DRAIN, self.manager.stop()) => (),
-            _ = interrupts.next() => (),
+        // Detached, every write has its answer, and nobody waits for the look at the tasks that is under way.
+        if !matches!(left, Left::Detached) {
+            // What is under way is answered and journalled; a second signal does not wait for it.
+            tokio::select! {
+                _ = tokio::time::timeout(DRAIN, self.manager.stop()) => (),
+                _ = interrupts.next() => (),
+            }
         }
         self.say(&display.update(&self.ledger.entries_from(display.entries()), None))?;
         match left {
-            // Everything had been over before the signal could stop anything.
             Left::Interrupted(interrupted) => {
                 print(&report(&self.name, &self.actions, &self.ledger.written()))?;
                 Err(Failure::silent(interrupted.0))
