@@ -9,7 +9,7 @@ use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABE
 use crate::judge::{Target, Timing, Watch};
 use crate::live::ServicePhase;
 use crate::names::ServiceName;
-use crate::plan::{self, ActionKind};
+use crate::plan::{self, ActionKind, SPEC_LABEL};
 use crate::ports::{JournalEntry, SwarmError};
 
 /// How often a write is tried again when only the Engine's own bookkeeping has moved the version.
@@ -235,6 +235,9 @@ fn settled(target: &Target, live: Option<&LiveService>) -> Settled {
         (Some(live), Some(_)) if carries(&live.spec, target) => Settled::Accepted,
         // Swarm has taken the spec and gone back from it: the same spec is not sent a second time.
         (Some(live), Some(_)) if has_gone_back(live, target) => Settled::Accepted,
+        (Some(_), Some(_)) if target.version_before.is_none() => {
+            Settled::Superseded("somebody else has made a service of that name meanwhile".to_owned())
+        }
         (Some(live), Some(_)) => match &target.prior {
             // Only the version has moved, which the Engine does by itself when it hands out addresses.
             Some(prior) if *prior == live.spec => Settled::Again(Some(live.version)),
@@ -248,9 +251,12 @@ fn has_gone_back(live: &LiveService, target: &Target) -> bool {
     rollback && target.version_before.is_some_and(|before| live.version > before)
 }
 
+/// Whether a spec is the one of this deployment: its number alone would not do, as one may come again when a database has
+/// been restored.
 fn carries(spec: &Value, target: &Target) -> bool {
-    let label = spec.get("Labels").and_then(|labels| labels.get(DEPLOYMENT_LABEL)).and_then(Value::as_str);
-    label == Some(target.deployment.to_string().as_str())
+    let label = |spec: &Value, name: &str| spec["Labels"][name].as_str().map(str::to_owned);
+    let asked_for = target.spec.as_ref().and_then(|target| label(target, SPEC_LABEL));
+    label(spec, DEPLOYMENT_LABEL) == Some(target.deployment.to_string()) && label(spec, SPEC_LABEL) == asked_for
 }
 
 /// The write with the deployment's label in its spec.

@@ -116,3 +116,18 @@ async fn a_login_that_a_helper_keeps_is_named_where_the_nodes_need_it() {
     assert!(scene.live().await.services.is_empty());
     scene.deploy(&["-c", "stack.yml"], 0).await;
 }
+
+#[tokio::test]
+async fn a_server_does_not_start_with_logins_that_it_cannot_use() {
+    let scene = Scene::without_engine();
+    scene.write("config.json", r#"{"auths": {"registry:5000": {}}, "credsStore": "desktop"}"#);
+    for (directory, words) in [(".", "`docker-credential-desktop`"), ("nowhere", "cannot be read")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_release-manager"));
+        command.arg("serve").current_dir(scene.path()).env_clear();
+        command.env("GITHUB_REPO", "user/homelab").env("DOCKER_CONFIG", directory);
+        let output = command.output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{err}");
+        assert!(err.contains("DOCKER_CONFIG: ") && err.contains(words), "{err}");
+    }
+}
