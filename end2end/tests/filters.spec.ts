@@ -16,14 +16,14 @@ test("services are found by letters and by state, and the address says so", asyn
   await page.getByRole("searchbox", { name: "Service" }).fill("");
   await page.getByRole("combobox", { name: "State" }).selectOption("Newer than the next");
   await expect(service(page, "Preprod", "traefik")).toBeVisible();
-  await expect(service(page, "Preprod", "grafana")).toHaveCount(0);
+  await expect(service(page, "Preprod", "pihole")).toHaveCount(0);
   expect(new URL(page.url()).search).toBe("?state=newer");
 
   await service(page, "Preprod", "traefik").getByRole("link", { name: "traefik" }).click();
   await expect(page.getByRole("heading", { name: "traefik", level: 1 })).toBeVisible();
   await page.goBack();
   await expect(page.getByRole("combobox", { name: "State" })).toHaveValue("newer");
-  await expect(service(page, "Preprod", "grafana")).toHaveCount(0);
+  await expect(service(page, "Preprod", "pihole")).toHaveCount(0);
 });
 
 test("services are found without scripts too", async ({ browser, shared }) => {
@@ -80,11 +80,15 @@ test("older rows are added to those that are shown", async ({ page, demo }) => {
   await open(page, `${demo.url}/history`);
   const rows = page.locator("table.history tbody");
   await expect(rows).toHaveCount(25);
-  await page.getByRole("link", { name: "Load more" }).click();
+  await page.getByRole("button", { name: "Load more" }).click();
   await expect(rows).toHaveCount(30);
-  await expect(page.getByRole("link", { name: "Load more" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Load more" })).toHaveCount(0);
   await expect(page.getByText("30 of 30")).toBeVisible();
-  // News come on top; what was loaded stays.
-  await demo.raise("redis").catch(() => demo.commit("preprod", (text) => text.replace(/^REDIS_VERSION=.*$/m, "REDIS_VERSION=9"), "Raise"));
+  // News come on top; what was loaded stays, and what was opened stays open.
+  const details = page.getByRole("button", { name: /^Details of grafana 12.0.2-r2 / });
+  await details.click();
+  await expect(details).toHaveAttribute("aria-expanded", "true");
+  await demo.raise("redis");
   await expect(rows).toHaveCount(31, { timeout: 60_000 });
+  await expect(details).toHaveAttribute("aria-expanded", "true");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "./test.js";
-import { confirm, line, open, succeeded } from "./views.js";
+import { card, confirm, line, open, succeeded } from "./views.js";
 
 test("two browsers see the same rollout, and who looks elsewhere is told of its end", async ({ page, browser, demo }) => {
   const context = await browser.newContext({ permissions: ["notifications"] });
@@ -18,10 +18,11 @@ test("two browsers see the same rollout, and who looks elsewhere is told of its 
     }
     (window as any).Notification = Told;
   });
+  await open(other, demo.url);
   await open(page, `${demo.url}/changes/prod`);
   await page.getByRole("button", { name: "Deploy to prod…" }).click();
   await confirm(page);
-  await open(other, page.url());
+  await card(other, "Prod").getByRole("link", { name: /Promotion from preprod/ }).click();
   await other.getByRole("button", { name: "Tell me when it ends" }).click();
   await expect(other.getByRole("button", { name: "You will be told when it ends" })).toBeVisible();
   await expect(line(page, "traefik")).toContainText(/Submitting|Updating|Stable/);

@@ -24,6 +24,7 @@ pub fn HistoryPage() -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(HistoryQuery::of));
     let rows = Resource::new(move || (asked.get(), live.epoch()), |(asked, _)| rpc::history(asked.filter()));
+    let older = RwSignal::new(Older::default());
     let export = move |format: &'static str| move || asked.with(|asked| asked.export_url(format));
     view! {
         <Title text="History"/>
@@ -33,13 +34,13 @@ pub fn HistoryPage() -> impl IntoView {
                 <p class="lead">"Every deployment of every service, newest first."</p>
             </div>
             <p class="page-actions">
-                <a class="button small" href=export("csv") rel="external" download="">"Export CSV"</a>
-                <a class="button small" href=export("json") rel="external" download="">"Export JSON"</a>
+                <a class="button small" href=export("csv") rel="external" download="history.csv">"Export CSV"</a>
+                <a class="button small" href=export("json") rel="external" download="history.json">"Export JSON"</a>
             </p>
         </div>
         <Filters asked overview=use_overview()/>
         <Loaded resource=rows let:rows>
-            <Table page=rows asked/>
+            <Table page=rows asked older/>
         </Loaded>
     }
 }
@@ -166,50 +167,48 @@ fn field(
     .into_any()
 }
 
-/// What stands behind the newest page, once it has been asked for.
+/// What has been shown of one question besides its newest page.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Older {
+    question: HistoryQuery,
     rows: Vec<HistoryRow>,
     more: bool,
 }
 
+impl Older {
+    /// The rows, if they answer this question.
+    fn of(&self, question: &HistoryQuery) -> &[HistoryRow] {
+        if self.question == *question { &self.rows } else { &[] }
+    }
+}
+
 #[component]
-fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>) -> impl IntoView {
-    let older = RwSignal::new(Older::default());
-    let rows = Memo::new(move |_| older.with(|older| page.with(|page| view::merged(&page.rows, &older.rows))));
-    let more = Memo::new(move |_| {
-        older.with(|older| if older.rows.is_empty() { page.with(|page| page.more) } else { older.more })
+fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>, older: RwSignal<Older>) -> impl IntoView {
+    let rows = Memo::new(move |_| {
+        older.with(|older| page.with(|page| asked.with(|asked| view::merged(&page.rows, older.of(asked)))))
     });
-    // Another question begins with its newest page.
-    Effect::new(move |before: Option<HistoryQuery>| {
-        let now = asked.get();
-        if before.is_some_and(|before| before != now) {
-            older.set(Older::default());
-        }
-        now
+    let more = Memo::new(move |_| {
+        let older_more = older.with(|older| asked.with(|asked| (!older.of(asked).is_empty()).then_some(older.more)));
+        older_more.unwrap_or_else(|| page.with(|page| page.more))
     });
     let toasts = use_toasts();
-    let load = Action::new(move |question: &HistoryQuery| {
-        let question = question.clone();
+    let load = Action::new(move |(question, before): &(HistoryQuery, i64)| {
+        let (question, before) = (question.clone(), *before);
         async move {
-            match rpc::history(question.filter()).await {
-                // The question may have changed meanwhile.
-                Ok(found)
-                    if asked.with_untracked(|now| HistoryQuery { before: now.before, ..question.clone() } == *now) =>
-                {
+            match rpc::history(HistoryQuery { before: Some(before), ..question.clone() }.filter()).await {
+                // Another question may have been asked meanwhile.
+                Ok(found) if asked.with_untracked(|asked| *asked == question) => {
                     let mut shown = rows.get_untracked();
                     shown.extend(found.rows);
-                    older.set(Older { rows: shown, more: found.more });
+                    older.set(Older { question, rows: shown, more: found.more });
                 }
                 Ok(_) => (),
                 Err(error) => toasts.show(Tone::Bad, error.message, None),
             }
         }
     });
-    let next = Memo::new(move |_| {
-        let last = rows.with(|rows| rows.last().map(|row| row.id));
-        last.filter(|_| more.get()).map(|last| HistoryQuery { before: Some(last), ..asked.get() })
-    });
+    let next = Memo::new(move |_| rows.with(|rows| rows.last().map(|row| row.id)).filter(|_| more.get()));
+    let next_url = move |before| asked.with(|asked| HistoryQuery { before: Some(before), ..asked.clone() }.url());
     let empty = Memo::new(move |_| rows.with(Vec::is_empty));
     let shown = move || {
         let (total, counted) = page.with(|page| (page.total, page.counted));
@@ -240,20 +239,18 @@ fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>) -> impl IntoView {
             </table>
             <footer class="card-foot">
                 <p class="muted" role="status">{shown}</p>
-                {move || next.get().map(|question| view! {
-                    <a
-                        class="button"
-                        href=question.url()
-                        aria-busy=move || load.pending().get().to_string()
-                        on:click=move |event| {
-                            event.prevent_default();
-                            if !load.pending().get_untracked() {
-                                load.dispatch(question.clone());
-                            }
+                {move || next.get().map(|before| view! {
+                    <a class="button before-wasm" href=next_url(before)>"Older"</a>
+                    <button
+                        class="button after-wasm"
+                        type="button"
+                        disabled=move || load.pending().get()
+                        on:click=move |_| {
+                            load.dispatch((asked.get_untracked(), before));
                         }
                     >
                         {move || if load.pending().get() { "Loading…" } else { "Load more" }}
-                    </a>
+                    </button>
                 })}
             </footer>
         </div>
