@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// Something that goes wrong with some calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,19 @@ pub enum Trouble {
     LoseAnswer,
     /// The work is done, and the answer breaks off in the middle.
     CutAnswer,
+    /// The work is done, and no answer ever comes.
+    Swallow,
+    /// The work is done only after so many milliseconds, whether the client still waits for it or not.
+    Late(u64),
+    /// The work is done, and the answer is a refusal all the same.
+    DoneButRefused {
+        /// The HTTP status.
+        status: u16,
+        /// The text.
+        message: String,
+    },
+    /// The work is done, and the answer is no JSON.
+    Garbled,
 }
 
 fn once() -> u32 {
@@ -57,6 +71,12 @@ impl Fault {
     /// The next call of `method` whose path contains `path` goes wrong.
     pub fn next(method: &str, path: &str, trouble: Trouble) -> Self {
         Self { method: Some(method.to_owned()), path: path.to_owned(), skip: 0, times: 1, trouble }
+    }
+
+    /// The call after so many others that match.
+    #[must_use]
+    pub fn after(self, skip: u32) -> Self {
+        Self { skip, ..self }
     }
 
     /// So many calls instead of one.
@@ -77,24 +97,38 @@ impl Trouble {
     }
 }
 
-/// The faults that still wait for their call.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<Fault>>);
+/// The faults that still wait for their call, and how many calls have gone wrong.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    waiting: Mutex<Vec<Fault>>,
+    met: watch::Sender<u64>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), met: watch::Sender::new(0) }
+    }
+}
 
 impl Faults {
     /// Adds one.
     pub(crate) fn add(&self, fault: Fault) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// How many calls have gone wrong so far, now and from now on.
+    pub(crate) fn met(&self) -> watch::Receiver<u64> {
+        self.met.subscribe()
     }
 
     /// Drops all.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What goes wrong with this call; the first fault that matches is used up by one.
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Trouble> {
-        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let position = faults.iter().position(|fault| fault.matches(method, path))?;
         let fault = &mut faults[position];
         if fault.skip > 0 {
@@ -106,6 +140,8 @@ impl Faults {
         if fault.times == 0 {
             faults.remove(position);
         }
+        drop(faults);
+        self.met.send_modify(|met| *met += 1);
         Some(trouble)
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use sha2::{Digest, Sha256};
 
-/// Hands out identifiers that no two runs share.
+/// Hands out identifiers that no two runs share, unless they are given the same seed.
 #[derive(Debug)]
 pub(crate) struct Ids {
     seed: u64,
@@ -12,9 +12,9 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Begins with a seed of its own.
-    pub(crate) fn new() -> Self {
-        Self { seed: RandomState::new().build_hasher().finish(), count: 0 }
+    /// Begins with this seed, or with one of its own.
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        Self { seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()), count: 0 }
     }
 
     fn next(&mut self) -> [u8; 32] {

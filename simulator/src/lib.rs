@@ -27,5 +27,5 @@ pub use behaviour::{Behaviour, Exit, Health, ImageRule, LogLine};
 pub use faults::{Fault, Trouble};
 pub use options::{NodeOptions, Options, Registry};
 pub use server::Listening;
-pub use simulator::{AcceptedWrite, Simulator, SwarmTrouble};
+pub use simulator::{AcceptedWrite, Daemon, Simulator, SwarmTrouble};
 pub use state::node::{Availability, NodeState};

@@ -18,6 +18,8 @@ pub struct Options {
     pub registry: Registry,
     /// How many tasks of a slot are kept.
     pub task_history_limit: usize,
+    /// With a seed two runs give the same identifiers to the same objects, so that a run can be repeated exactly.
+    pub seed: Option<u64>,
     /// Where services, networks, secrets and configs are kept between runs. Without it nothing is.
     pub state_file: Option<PathBuf>,
 }
@@ -70,6 +72,7 @@ impl Default for Options {
             images: Vec::new(),
             registry: Registry::Online,
             task_history_limit: 5,
+            seed: None,
             state_file: None,
         }
     }

@@ -11,10 +11,11 @@ use std::{
 use axum::{Router, body::Body, response::Response};
 use futures::StreamExt;
 use http_body_util::BodyExt;
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, header::CONTENT_LENGTH, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    net::UnixListener,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ use crate::{
     api::{self, Refused},
     error::Refusal,
     faults::Trouble,
-    simulator::Shared,
+    simulator::{Daemon, Shared},
 };
 
 /// An open socket that nobody answers on yet.
@@ -55,6 +56,7 @@ impl Listening {
             tokio::select! {
                 () = &mut driver => break,
                 accepted = self.listener.accept() => match accepted {
+                    Ok(_) if *self.shared.daemon.borrow() == Daemon::Gone => {}
                     Ok((stream, _)) => {
                         connections.spawn(converse(stream, Arc::clone(&self.shared), router.clone()));
                     }
@@ -77,20 +79,43 @@ impl Listening {
 #[error("the connection was cut on purpose")]
 struct Cut;
 
-async fn converse(stream: UnixStream, shared: Arc<Shared>, router: Router) {
+/// How many bytes lie between the two ends of a connection within the process.
+const HELD_BETWEEN: usize = 64 * 1024;
+
+/// Opens a connection within the process and answers on it until its client goes.
+pub(crate) fn connect(shared: &Arc<Shared>) -> io::Result<DuplexStream> {
+    if *shared.daemon.borrow() == Daemon::Gone {
+        return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
+    }
+    let (ours, theirs) = tokio::io::duplex(HELD_BETWEEN);
+    let router = api::router(Arc::clone(shared));
+    // It ends with the connection, and with the runtime at the latest.
+    tokio::spawn(converse(ours, Arc::clone(shared), router));
+    Ok(theirs)
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, router: Router) {
+    let mut daemon = shared.daemon.subscribe();
     let answer = service_fn(move |request| answer(request, Arc::clone(&shared), router.clone()));
-    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await {
-        tracing::debug!(%error, "A connection ended early");
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(%error, "A connection ended early");
+        },
+        // A killed daemon takes its connections with it.
+        () = async { drop(daemon.wait_for(|daemon| *daemon == Daemon::Gone).await) } => {}
     }
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>, router: Router) -> Result<Response, Cut> {
+    // As long as the daemon is frozen, whoever asks waits.
+    drop(shared.daemon.subscribe().wait_for(|daemon| *daemon != Daemon::Frozen).await);
     let mut request = request.map(Body::new);
     if let Err(refusal) = api::strip_version(&mut request) {
         return Ok(Refused(refusal).into());
     }
     let trouble = shared.faults.take(request.method().as_str(), request.uri().path());
-    let work = async {
+    let work = async move {
         let response = router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
         shared.save().await;
         response
@@ -110,6 +135,27 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>, router: Router)
             Err(Cut)
         }
         Some(Trouble::CutAnswer) => Ok(half(work.await).await),
+        Some(Trouble::Swallow) => {
+            work.await;
+            std::future::pending().await
+        }
+        Some(Trouble::Late(ms)) => {
+            // A daemon does what it was asked also when nobody waits for the answer any more.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                work.await
+            });
+            late.await.map_err(|_| Cut)
+        }
+        Some(Trouble::DoneButRefused { status, message }) => {
+            work.await;
+            Ok(Refused(Refusal::new(status, message)).into())
+        }
+        Some(Trouble::Garbled) => {
+            let (mut parts, _) = work.await.into_parts();
+            parts.headers.remove(CONTENT_LENGTH);
+            Ok(Response::from_parts(parts, Body::from("<html>")))
+        }
     }
 }
 

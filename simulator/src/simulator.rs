@@ -6,7 +6,10 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{
+    io::DuplexStream,
+    sync::{Notify, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,6 +43,19 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     writes: Mutex<Vec<AcceptedWrite>>,
     pub(crate) keeper: Keeper,
+    /// Whether the daemon answers.
+    pub(crate) daemon: watch::Sender<Daemon>,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// It works.
+    Up,
+    /// It is stopped in the middle, as by SIGSTOP: connections come about, and nothing is answered or done.
+    Frozen,
+    /// It is gone, as by SIGKILL: nobody can connect, and the containers of its node are dead when it comes back.
+    Gone,
 }
 
 /// A write that the Engine accepted.
@@ -76,6 +92,7 @@ impl Simulator {
                 faults: Faults::default(),
                 writes: Mutex::default(),
                 keeper,
+                daemon: watch::Sender::new(Daemon::Up),
             }),
         }
     }
@@ -91,6 +108,45 @@ impl Simulator {
             self.shared.with(|world| world.restore(kept));
         }
         server::Listening::open(Arc::clone(&self.shared), socket.as_ref()).await
+    }
+
+    /// Lets things happen until `shutdown`, without a socket: for clients that [`Simulator::connect`] in this process.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        self.shared.drive(shutdown).await;
+    }
+
+    /// A connection within this process; refused while the daemon is gone. No operating system has a hand in it, so that
+    /// a paused clock moves only when nobody has anything left to do.
+    pub fn connect(&self) -> std::io::Result<DuplexStream> {
+        server::connect(&self.shared)
+    }
+
+    /// Freezes the daemon, kills it, or lets it work again.
+    pub fn set_daemon(&self, daemon: Daemon) {
+        let before = self.shared.daemon.send_replace(daemon);
+        self.shared.with(|world| {
+            world.halted = daemon != Daemon::Up;
+            match (before, daemon) {
+                (_, Daemon::Gone) => world.events.cut(),
+                (Daemon::Gone, Daemon::Up) => world.wake_after_death(),
+                _ => {}
+            }
+        });
+    }
+
+    /// How the daemon is.
+    pub fn daemon(&self) -> Daemon {
+        *self.shared.daemon.borrow()
+    }
+
+    /// Whether the whole swarm is in trouble.
+    pub fn swarm_trouble(&self) -> bool {
+        self.shared.with(|world| world.trouble.is_some())
+    }
+
+    /// How many calls have gone wrong by a [`Fault`], now and from now on.
+    pub fn faults_met(&self) -> watch::Receiver<u64> {
+        self.shared.faults.met()
     }
 
     /// Makes calls go wrong.
@@ -176,9 +232,9 @@ impl Shared {
         let result = {
             let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
             world.now = self.clock.now();
-            world.settle();
+            world.settle_unless_halted();
             let result = look(&mut world);
-            world.settle();
+            world.settle_unless_halted();
             result
         };
         self.moved.notify_one();
@@ -196,8 +252,8 @@ impl Shared {
             let due = {
                 let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
                 world.now = self.clock.now();
-                world.settle();
-                world.next_due()
+                world.settle_unless_halted();
+                if world.halted { None } else { world.next_due() }
             };
             self.save().await;
             let wake = async {

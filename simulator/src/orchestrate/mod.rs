@@ -23,6 +23,13 @@ use crate::{
 };
 
 impl World {
+    /// Does everything that is due, if there is a daemon to do it.
+    pub(crate) fn settle_unless_halted(&mut self) {
+        if !self.halted {
+            self.settle();
+        }
+    }
+
     /// Does everything that is due, until nothing more follows from it.
     pub(crate) fn settle(&mut self) {
         loop {

@@ -26,7 +26,7 @@ use crate::{
         network::Network,
         node::{Node, NodeState},
         service::Service,
-        task::Task,
+        task::{State, Task},
     },
 };
 
@@ -58,12 +58,14 @@ pub(crate) struct World {
     pub(crate) unsaved: bool,
     /// Trouble of the whole swarm.
     pub(crate) trouble: Option<SwarmTrouble>,
+    /// Whether the daemon does nothing: it is frozen or gone.
+    pub(crate) halted: bool,
 }
 
 impl World {
     /// A swarm with its nodes and the Engine's own networks.
     pub(crate) fn new(options: Options, epoch: OffsetDateTime) -> Self {
-        let mut ids = Ids::new();
+        let mut ids = Ids::new(options.seed);
         let at = stamp(epoch);
         let nodes: Vec<Node> = options
             .nodes
@@ -92,6 +94,7 @@ impl World {
             schedule: false,
             unsaved: false,
             trouble: None,
+            halted: false,
         };
         world.create_predefined_networks();
         world
@@ -164,6 +167,24 @@ impl World {
                 *at = soon;
             }
         }
+    }
+
+    /// What a daemon finds when it starts after it was killed: its containers have died with it, and its updaters know
+    /// nothing of what they had begun.
+    pub(crate) fn wake_after_death(&mut self) {
+        let Some(node) = self.nodes.first().map(|node| node.id.clone()) else { return };
+        let ran = |task: &&Task| {
+            task.node.as_ref() == Some(&node) && (State::Starting..=State::Running).contains(&task.status.state)
+        };
+        let died: Vec<String> = self.tasks.values().filter(ran).map(|task| task.id.clone()).collect();
+        for service in self.services.values_mut() {
+            service.updater = None;
+        }
+        for task in died {
+            self.end(&task, 143, None);
+        }
+        self.schedule = true;
+        self.dirty.extend(self.services.keys().cloned());
     }
 
     /// Whether the node is gone or does not answer.
