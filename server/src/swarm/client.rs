@@ -19,6 +19,7 @@ use super::errors::{Trouble, is_version_refusal, message_of};
 use super::host::{Endpoint, InvalidDockerHost};
 use super::registries;
 use super::wire::{Body, Wire};
+use super::within::Dial;
 
 /// How long a read may take.
 pub(super) const READ: Duration = Duration::from_secs(5);
@@ -80,6 +81,16 @@ impl Client {
             wire: Arc::new(Wire::new(&endpoint)),
             negotiated: Mutex::default(),
         })
+    }
+
+    /// The client of an Engine within this process.
+    pub(super) fn within(host: &str, dial: Dial) -> Self {
+        Self {
+            host: host.to_owned(),
+            base: "http://docker".to_owned(),
+            wire: Arc::new(Wire::within(dial)),
+            negotiated: Mutex::default(),
+        }
     }
 
     pub(super) fn host(&self) -> &str {

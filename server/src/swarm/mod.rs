@@ -16,6 +16,7 @@ mod pin;
 mod read;
 mod registries;
 mod wire;
+mod within;
 mod write;
 
 use async_trait::async_trait;
@@ -29,6 +30,7 @@ use client::{Client, READ};
 pub use host::InvalidDockerHost;
 pub use list::{ServiceRow, StackRow, TaskRow};
 pub use registries::{Registries, RegistryError};
+pub use within::Dial;
 
 /// The Swarm whose manager is at `DOCKER_HOST`.
 pub struct DockerSwarm {
@@ -47,6 +49,12 @@ impl DockerSwarm {
     #[must_use]
     pub fn with_registries(self, registries: Registries) -> Self {
         Self { registries: Some(registries), ..self }
+    }
+
+    /// Talks to a simulated Engine in this very process, under a name for messages: everything above the connection is
+    /// as with a real one, and no operating system lies between, so that a paused clock drives both sides.
+    pub fn within(name: &str, dial: Dial) -> Self {
+        Self { client: Client::within(name, dial), registries: None }
     }
 }
 

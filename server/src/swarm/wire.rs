@@ -19,6 +19,7 @@ use tokio::net::UnixStream;
 use tower::Service;
 
 use super::host::Endpoint;
+use super::within::{Dial, DialConnector};
 
 /// The body of a request.
 pub(super) type Body = UnsyncBoxBody<Bytes, BoxedError>;
@@ -37,6 +38,7 @@ pub(super) struct Wire {
 enum Pool {
     Unix(Client<UnixConnector, Body>),
     Tcp(Client<HttpConnector, Body>),
+    Within(Client<DialConnector, Body>),
 }
 
 impl Wire {
@@ -57,11 +59,19 @@ impl Wire {
         Self { pool, spoken: AtomicU32::new(0) }
     }
 
+    /// Connections within this process.
+    pub(super) fn within(dial: Dial) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
+        Self { pool: Pool::Within(builder.build(DialConnector(dial))), spoken: AtomicU32::new(0) }
+    }
+
     /// Sends one request and waits for the head of its answer.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let response = match &self.pool {
             Pool::Unix(client) => client.request(request).await,
             Pool::Tcp(client) => client.request(request).await,
+            Pool::Within(client) => client.request(request).await,
         }?;
         if let Some(version) = spoken(response.headers()) {
             self.spoken.store(version, Ordering::Relaxed);

@@ -21,6 +21,13 @@ macro_rules! contract {
             })*
         }
 
+        mod within {
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::World::within(stringify!($test), super::$test).await;
+            })*
+        }
+
         mod docker {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {

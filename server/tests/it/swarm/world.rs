@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) swarm: DockerSwarm,
     pub(super) stack: StackName,
     pub(super) host: String,
+    /// Connects once more.
+    connect: std::sync::Arc<dyn Fn() -> DockerSwarm + Send + Sync>,
 }
 
 /// The real Engine to test against, if there is one.
@@ -32,10 +34,15 @@ pub(super) fn docker_host() -> Option<String> {
 
 impl World {
     fn new(host: String, test: &str) -> Self {
+        let address = host.clone();
+        Self::over(host, std::sync::Arc::new(move || DockerSwarm::connect(&address).unwrap()), test)
+    }
+
+    fn over(host: String, connect: std::sync::Arc<dyn Fn() -> DockerSwarm + Send + Sync>, test: &str) -> Self {
         let mut hasher = DefaultHasher::new();
         (test, std::process::id()).hash(&mut hasher);
         let stack = format!("t{:012x}", hasher.finish() & 0xffff_ffff_ffff).parse().unwrap();
-        Self { swarm: DockerSwarm::connect(&host).unwrap(), stack, host }
+        Self { swarm: connect(), stack, host, connect }
     }
 
     /// Runs a test against the real Engine; without one, does nothing.
@@ -53,7 +60,8 @@ impl World {
 
     /// A second stack in the same Swarm. Whoever asks for it cleans it.
     pub(super) fn neighbour(world: &Self) -> Self {
-        Self::new(world.host.clone(), &format!("the neighbour of {}", world.stack))
+        let connect = std::sync::Arc::clone(&world.connect);
+        Self::over(world.host.clone(), connect, &format!("the neighbour of {}", world.stack))
     }
 
     /// Runs a test against a simulated Engine of its own.
@@ -66,6 +74,21 @@ impl World {
         Self::new(format!("unix://{}", socket.display()), test).run(body).await;
         shutdown.cancel();
         engine.await.unwrap().unwrap();
+    }
+
+    /// Runs a test against a simulated Engine within the process, on a clock that does not wait.
+    pub(super) async fn within(test: &str, body: impl AsyncFnOnce(&Self)) {
+        let (simulator, shutdown) = (Simulator::new(Options::default()), CancellationToken::new());
+        let (engine, stopped) = (simulator.clone(), shutdown.clone());
+        let running = tokio::spawn(async move { engine.run(stopped).await });
+        let host = "within the process".to_owned();
+        let connect = move || {
+            let simulator = simulator.clone();
+            DockerSwarm::within("within the process", std::sync::Arc::new(move || simulator.connect()))
+        };
+        Self::over(host, std::sync::Arc::new(connect), test).run(body).await;
+        shutdown.cancel();
+        running.await.unwrap();
     }
 
     async fn run(self, body: impl AsyncFnOnce(&Self)) {
