@@ -157,12 +157,20 @@ impl Rollout<'_> {
                     let (reason, message) = (FailureReason::Unknown, error.to_string());
                     return Ok(Some(Verdict::Failed { reason, message }));
                 }
+                // The Engine's codes are not reliable: what it refuses it may have done all the same.
+                _ if self.was_done(target).await => return self.accepted(number, target, String::new()).await,
                 error => {
                     let (reason, message) = (FailureReason::Refused, error.to_string());
                     return Ok(Some(Verdict::Failed { reason, message }));
                 }
             }
         }
+    }
+
+    /// Whether a look shows the write as done. Where nobody can be asked it does not.
+    async fn was_done(&self, target: &Target) -> bool {
+        let live = self.inner.ports.swarm.live(&self.stack).await;
+        live.is_ok_and(|live| matches!(settled(target, live.services.get(&target.full_name)), Settled::Accepted))
     }
 
     async fn accepted(&self, number: usize, target: &Target, id: String) -> Result<Option<Verdict>, Interrupted> {
