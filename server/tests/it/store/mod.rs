@@ -2,6 +2,7 @@
 
 mod backups;
 mod contract;
+mod faults;
 mod opening;
 pub(crate) mod samples;
 mod schema;
