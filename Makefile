@@ -1,8 +1,9 @@
 # Every target in a line: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: demo dev test e2e bench openapi lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
+.PHONY: demo dev test faults battery e2e bench openapi lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
 
 PORT ?= 8080
+RUNS ?= 500
 ENGINE ?= simulated
 DIR ?= data/demo
 DATABASE_PATH ?= data/release-manager.db
@@ -20,6 +21,14 @@ dev: ## The demo, rebuilt and restarted at every change of the code [PORT=8080]
 test: ## Run every test: unit, integration, simulator, real Docker Engine, browser
 	@scripts/setup test
 	@scripts/test
+
+faults: ## Kill it at every step and in thousands of random worlds [RUNS=500] [SEED=7 for one world]
+	@scripts/setup test
+	@RM_RUNS=$(RUNS) RM_SEED=$(SEED) scripts/test faults
+
+battery: ## Try the rule of convergence on a real Docker Engine: every case, daemons that die, answers that are lost
+	@scripts/setup test
+	@scripts/test battery
 
 e2e: ## Run the browser tests alone
 	@scripts/setup test

@@ -5,6 +5,7 @@
 mod api;
 mod engines;
 mod fake_github;
+mod faults;
 mod flow;
 mod notify;
 mod parity;
