@@ -11,6 +11,8 @@ const FULL: u32 = 13;
 const CANNOT_OPEN: u32 = 14;
 const CONSTRAINT: u32 = 19;
 const NOT_A_DATABASE: u32 = 26;
+/// `SQLITE_IOERR_SHMSIZE`: the file that connections share cannot grow.
+const NO_ROOM_TO_SHARE: u32 = 4874;
 
 /// A query that failed.
 pub(super) fn failed(error: sqlx::Error) -> LedgerError {
@@ -31,8 +33,12 @@ pub(super) fn refused(detail: String) -> LedgerError {
 /// Whether the file can no longer be trusted with writes.
 pub(super) fn is_fatal(error: &LedgerError) -> bool {
     let LedgerError::Failed { source, .. } = error else { return false };
-    let code = source.downcast_ref::<sqlx::Error>().and_then(primary_code);
-    matches!(code, Some(IO | CORRUPT | NOT_A_DATABASE))
+    let error = source.downcast_ref::<sqlx::Error>();
+    // A disk too full to hold what connections share is full, not broken.
+    if error.and_then(extended_code) == Some(NO_ROOM_TO_SHARE) {
+        return false;
+    }
+    matches!(error.and_then(primary_code), Some(IO | CORRUPT | NOT_A_DATABASE))
 }
 
 /// Whether SQLite found that the file is not what it should be.
@@ -42,13 +48,21 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
 
 /// SQLite's result code without its extension.
 fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let extended: u32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    Some(extended_code(error)? & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// Whether there is no room left.
+fn is_full(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(FULL) || extended_code(error) == Some(NO_ROOM_TO_SHARE)
 }
 
 fn explain(error: &sqlx::Error) -> String {
     match (primary_code(error), error) {
-        (Some(FULL), _) => {
+        (Some(FULL | IO), _) if is_full(error) => {
             "the disk is full: free space; nothing is deployed until the ledger can be written".to_owned()
         }
         (Some(BUSY | LOCKED), _) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use release_manager::ports::LedgerError;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use super::error::{failed, is_damage};
 use super::lock::Lock;
@@ -111,6 +111,14 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
+            // A full disk ends a transaction by itself, and the connection goes on to believe in it: nothing could ever
+            // be written on it again. A ping waits until the rollback has been tried.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options(path))
             .await
             .map_err(|error| damaged_or_failed(path, error))?;
