@@ -202,7 +202,7 @@ scenarios! {
             ended 2",
         record: "
             1 preprod sync success: web >1 succeeded
-            2 preprod sync failed: web 1>2 failed/refused",
+            2 preprod sync failed: web 1>2 superseded",
         world: "preprod/web app:1 1/1 - #1",
     }
     a_network_whose_answer_is_lost_is_found_again {
