@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
 use release_manager::health::EnvironmentHealth;
+use release_manager::insights::Fact;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, StackName, Version};
 use release_manager::ports::{
     Clock, Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment,
@@ -300,6 +301,10 @@ impl Ledger for MortalLedger {
 
     async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, LedgerError> {
         ask!(self.history(filter))
+    }
+
+    async fn facts(&self, since: Timestamp) -> Result<Vec<Fact>, LedgerError> {
+        ask!(self.facts(since))
     }
 
     async fn record_health(
