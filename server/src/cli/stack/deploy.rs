@@ -8,7 +8,7 @@ use release_manager::deployment::{Outcome, Status};
 use release_manager::manager::{Manager, Ports, Settings};
 use release_manager::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, StackName};
 use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
-use release_manager::plan::{Action, Plan};
+use release_manager::plan::{Action, ActionKind, Plan};
 use release_manager::ports::{Source, SourceError, Swarm};
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
@@ -209,12 +209,18 @@ impl Run {
             (Some(outcome), None) => Some(Left::Ended(outcome)),
             (Some(_), Some(signal)) => Some(Left::Interrupted(signal)),
             (None, Some(signal)) => self.ledger.written().in_doubt.is_empty().then_some(Left::Interrupted(signal)),
-            (None, None) => {
-                let written = self.ledger.written();
-                let all = written.left.is_empty() && written.in_doubt.is_empty();
-                (self.manner.detach && all).then_some(Left::Detached)
-            }
+            (None, None) => (self.manner.detach && self.is_written()).then_some(Left::Detached),
         }
+    }
+
+    /// Whether the last spec is written. What is left over goes only when all services have proved themselves: that is not
+    /// waited for, as the next plan finds it again.
+    fn is_written(&self) -> bool {
+        let is_cleaning = |action: &Action| matches!(action.kind, ActionKind::RemoveObject { .. });
+        let only_cleans = self.actions.iter().filter(|action| action.write.is_some()).all(is_cleaning);
+        let written = self.ledger.written();
+        let mut open = written.left.iter().chain(&written.in_doubt).filter_map(|number| self.actions.get(*number));
+        !open.any(|action| only_cleans || !is_cleaning(action))
     }
 
     fn conclude(&self, outcome: &Outcome) -> Result<(), Failure> {

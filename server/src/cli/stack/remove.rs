@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use release_manager::names::StackName;
-use release_manager::plan;
+use release_manager::plan::{self, ActionKind};
 use release_manager::ports::Swarm;
 use release_manager::stack::Stack;
 
@@ -47,7 +47,9 @@ async fn remove(swarm: &Arc<DockerSwarm>, name: &StackName, args: &Args) -> Resu
         secrets: BTreeMap::new(),
         configs: BTreeMap::new(),
     };
-    let plan = plan::plan(&empty, &live, None);
+    let mut plan = plan::plan(&empty, &live, None);
+    // A stack that is taken out leaves nothing behind, whoever made it.
+    plan.actions.retain(|action| !matches!(action.kind, ActionKind::RemoveObject { .. }));
     if !plan.has_writes() && plan::leftovers(name, &live).is_empty() {
         super::list::nothing(name);
         return Ok(());
