@@ -3,6 +3,7 @@
 //!
 //! Without the feature `engine` only the vocabulary is built, for the browser.
 
+pub mod access;
 pub mod deployment;
 pub mod diff;
 pub mod health;

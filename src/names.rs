@@ -139,6 +139,31 @@ name!(
     }
 );
 
+name!(
+    /// Who logs in, and whom history names. Some identity providers give e-mail addresses.
+    UserName,
+    "a user name",
+    "use 1 to 64 of a-z, 0-9, `.`, `_`, `@`, `+` and `-`, with a letter or digit first; `system`, `manual` and `nobody` are taken",
+    |raw| {
+        !matches!(raw, "system" | "manual" | "nobody")
+            && raw.len() <= 64
+            && raw.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && raw.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '@' | '+' | '-'))
+    }
+);
+
+name!(
+    /// The name of an API token: history says `token:NAME`.
+    TokenName,
+    "the name of a token",
+    "use 1 to 64 of a-z, 0-9, `.`, `_` and `-`, with a letter or digit first",
+    |raw| {
+        raw.len() <= 64
+            && raw.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && raw.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'))
+    }
+);
+
 fn is_tag(raw: &str) -> bool {
     !raw.is_empty()
         && raw.len() <= 128
@@ -176,19 +201,26 @@ impl fmt::Display for DeploymentId {
     }
 }
 
-/// Who asked for something: Release Manager itself, or a person.
+/// Who asked for something: Release Manager itself, a person, or a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Actor {
     /// The poller or another machine-made decision; `system` in history.
     System,
-    /// A person, by name; `manual` while nobody has to log in.
+    /// A person, by name; `manual` where nobody has to log in.
     Person(String),
+    /// A program, by its API token; `token:NAME` in history. No user name has a colon in it.
+    Token(TokenName),
 }
 
 impl From<String> for Actor {
     fn from(name: String) -> Self {
-        if name == "system" { Self::System } else { Self::Person(name) }
+        let token = name.strip_prefix("token:").and_then(|token| token.parse().ok());
+        match (name.as_str(), token) {
+            ("system", _) => Self::System,
+            (_, Some(token)) => Self::Token(token),
+            (_, None) => Self::Person(name),
+        }
     }
 }
 
@@ -203,6 +235,7 @@ impl fmt::Display for Actor {
         match self {
             Self::System => formatter.write_str("system"),
             Self::Person(name) => formatter.write_str(name),
+            Self::Token(name) => write!(formatter, "token:{name}"),
         }
     }
 }
@@ -241,6 +274,18 @@ mod tests {
             &["a", "env/.env.preprod", "..a"],
             &["", "/etc/passwd", "../x", "a/../b", "./a", "a//b", "a\\b", "a\0b"],
         );
+    }
+
+    #[test]
+    fn a_user_cannot_be_named_as_history_names_others() {
+        check::<UserName>(
+            &["ada", "ada.l@example.org", "0x1"],
+            &["", "system", "manual", "nobody", "token:ci", "Ada", "-a", "a b", "ä", &"x".repeat(65)],
+        );
+        for text in ["system", "ada", "token:ci", "token:Not A Token"] {
+            assert_eq!(Actor::from(text.to_owned()).to_string(), text);
+        }
+        assert_eq!(Actor::from("token:ci".to_owned()), Actor::Token("ci".parse().unwrap()));
     }
 
     #[test]

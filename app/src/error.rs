@@ -35,6 +35,10 @@ pub enum RpcErrorKind {
     Blocked,
     /// The request, or what is in the repository, cannot be used.
     Invalid,
+    /// Nobody is logged in any more.
+    LoggedOut,
+    /// The role does not allow it.
+    Forbidden,
     /// The source, the Engine or Release Manager itself cannot be reached just now.
     Unavailable,
     /// It went wrong inside; the log says why.
@@ -93,6 +97,23 @@ impl From<release_manager::manager::ManagerError> for RpcError {
                 tracing::error!(error = %failure, %source, "Could not answer a page");
                 return Self::new(Kind::Internal, "the database failed: Release Manager's log says why");
             }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl From<release_manager::access::AccessError> for RpcError {
+    fn from(error: release_manager::access::AccessError) -> Self {
+        use release_manager::access::AccessError as Error;
+
+        let kind = match &error {
+            Error::UnknownUser(_) | Error::UnknownToken(_) => RpcErrorKind::NotFound,
+            Error::Ledger(failure) => {
+                tracing::error!(error = %failure, "Could not answer a page");
+                return Self::new(RpcErrorKind::Internal, "the database failed: Release Manager's log says why");
+            }
+            _ => RpcErrorKind::Invalid,
         };
         Self::new(kind, error.to_string())
     }

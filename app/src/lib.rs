@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "what the component macro makes of an item is not what is exported")]
 #![expect(clippy::needless_pass_by_value, reason = "props are owned: the component macro hands them over")]
 
+pub mod access;
 pub mod app_data;
 pub mod clock;
 pub mod components;
@@ -12,6 +13,7 @@ pub mod live;
 pub mod outcomes;
 pub mod pages;
 pub mod rpc;
+pub mod rpc_access;
 pub mod theme;
 pub mod toasts;
 pub mod view;
@@ -31,8 +33,8 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{Banners, CommandPalette, Header, ToastRegion};
 use crate::pages::{
-    AboutPage, ChangesPage, DashboardPage, DeploymentPage, HealthPage, HistoryPage, InsightsPage, NotFoundPage,
-    ServicePage, SettingsPage,
+    AboutPage, AccountPage, AuditPage, ChangesPage, DashboardPage, DeploymentPage, HealthPage, HistoryPage,
+    InsightsPage, LoginPage, NotFoundPage, ServicePage, SettingsPage, TokensPage, UsersPage,
 };
 
 /// The whole application: what every page has, and the routes.
@@ -40,7 +42,9 @@ use crate::pages::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     clock::Clock::provide();
-    let live = live::LiveState::provide();
+    let looker = access::Looker::provide();
+    let known = looker.is_known();
+    let live = live::LiveState::provide(&looker);
     let overview = app_data::provide_overview(live);
     toasts::Toasts::provide();
     outcomes::follow(live);
@@ -49,7 +53,7 @@ pub fn App() -> impl IntoView {
         <Title formatter=|page: String| format!("{page} · Release Manager")/>
         <Router>
             <Header/>
-            <Banners overview/>
+            {known.then(|| view! { <Banners overview/> })}
             <main id="content" tabindex="-1">
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=DashboardPage ssr=SsrMode::Async/>
@@ -61,9 +65,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/insights") view=InsightsPage ssr=SsrMode::Async/>
                     <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async/>
                     <Route path=path!("/settings/about") view=AboutPage ssr=SsrMode::Async/>
+                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
+                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/users") view=UsersPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/tokens") view=TokensPage ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
-            <CommandPalette overview/>
+            {known.then(|| view! { <CommandPalette overview/> })}
             <ToastRegion/>
         </Router>
     }

@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use release_manager::live::{Live, LiveEnvironment, Progress};
 use release_manager::names::{DeploymentId, EnvironmentName};
 
+use crate::access::Looker;
+
 /// How the connection to the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
@@ -26,8 +28,8 @@ pub struct LiveState {
 }
 
 impl LiveState {
-    /// Starts with what the server knew when it drew the page, then follows it.
-    pub fn provide() -> Self {
+    /// Starts with what the server knew when it drew the page, then follows it, if somebody may look.
+    pub fn provide(looker: &Looker) -> Self {
         let state = Self {
             live: RwSignal::new(SharedValue::new(first).into_inner()),
             connection: RwSignal::new(Connection::Starting),
@@ -35,7 +37,11 @@ impl LiveState {
         };
         provide_context(state);
         #[cfg(feature = "hydrate")]
-        Effect::new(move |_| browser::follow(state));
+        if looker.is_known() {
+            Effect::new(move |_| browser::follow(state));
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = looker;
         state
     }
 
@@ -97,7 +103,7 @@ pub fn use_live() -> LiveState {
 
 #[cfg(feature = "ssr")]
 fn first() -> Option<Live> {
-    let manager = use_context::<std::sync::Arc<release_manager::manager::Manager>>()?;
+    let manager = crate::access::ssr::manager().ok()?;
     let live = manager.live().borrow().as_ref().clone();
     Some(live)
 }
@@ -122,6 +128,7 @@ mod browser {
     use web_sys::{Event, EventSource, MessageEvent};
 
     use super::{Connection, LiveState};
+    use crate::error::RpcErrorKind;
 
     const PATH: &str = "/api/events";
     const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -172,6 +179,16 @@ mod browser {
         });
     }
 
+    /// The stream was refused. Where that is because the session is over, the page is asked for anew: that leads to the
+    /// login, and back to here.
+    fn leave_if_logged_out() {
+        leptos::task::spawn_local(async {
+            if crate::rpc::overview().await.is_err_and(|error| error.kind == RpcErrorKind::LoggedOut) {
+                let _ = window().location().reload();
+            }
+        });
+    }
+
     impl Follower {
         fn open(self) {
             let Ok(source) = EventSource::new(PATH) else { return self.open_later() };
@@ -189,6 +206,7 @@ mod browser {
 
         fn failed(self) {
             if self.ready_state() == EventSource::CLOSED {
+                leave_if_logged_out();
                 self.open_later();
             }
             set_timeout(

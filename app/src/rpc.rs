@@ -1,4 +1,5 @@
-//! The server functions: the pages' own API. Each hands one question or order to the manager.
+//! The server functions: the pages' own API. Each hands one question or order to the manager, which it gets only for
+//! somebody who may ask or order that. A new one gets its line in `access::SERVER_FUNCTIONS`.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
@@ -6,12 +7,16 @@ use release_manager::deployment::{HistoryFilter, HistoryPage};
 use release_manager::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use release_manager::views::{Comparison, DeploymentView, Overview};
 
+#[cfg(feature = "ssr")]
+use crate::access::ssr as access;
 use crate::error::RpcError;
+#[cfg(feature = "ssr")]
+use release_manager::access::Operation;
 
 /// Every environment and what it runs.
 #[server(GetOverview, prefix = "/rpc", endpoint = "overview", input = GetUrl)]
 pub async fn overview() -> Result<Overview, RpcError> {
-    Ok(ssr::manager()?.overview().await?)
+    Ok(access::manager()?.overview().await?)
 }
 
 /// What a promotion to `environment` would do: of everything (`all`), or of these services.
@@ -21,7 +26,7 @@ pub async fn compare(
     #[server(default)] all: bool,
     #[server(default)] services: Vec<ServiceName>,
 ) -> Result<Comparison, RpcError> {
-    Ok(ssr::manager()?.compare(&environment, ssr::scope(all, services)?.as_ref()).await?)
+    Ok(access::manager()?.compare(&environment, ssr::scope(all, services)?.as_ref()).await?)
 }
 
 /// Promotes everything (`all`), or these services, provided the plan is still the one of the hash `seen`.
@@ -33,7 +38,8 @@ pub async fn promote(
     seen: String,
 ) -> Result<DeploymentId, RpcError> {
     let scope = ssr::scope(all, services)?;
-    let id = ssr::manager()?.promote(ssr::actor(), &environment, scope, Some(&seen)).await?;
+    let (manager, actor) = access::order(Operation::Promote, &environment)?;
+    let id = manager.promote(actor, &environment, scope, Some(&seen)).await?;
     ssr::show_deployment(id);
     Ok(id)
 }
@@ -41,7 +47,8 @@ pub async fn promote(
 /// Deploys the newest revision again although a machine would not try it twice.
 #[server(prefix = "/rpc", endpoint = "retry")]
 pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcError> {
-    let id = ssr::manager()?.retry(ssr::actor(), &environment).await?;
+    let (manager, actor) = access::order(Operation::Retry, &environment)?;
+    let id = manager.retry(actor, &environment).await?;
     ssr::show_deployment(id);
     Ok(id)
 }
@@ -49,25 +56,28 @@ pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcErro
 /// Stops a deployment at the next safe point.
 #[server(prefix = "/rpc", endpoint = "cancel")]
 pub async fn cancel(id: DeploymentId) -> Result<(), RpcError> {
-    Ok(ssr::manager()?.cancel(ssr::actor(), id).await?)
+    let environment = access::manager()?.deployment(id).await?.deployment.environment;
+    let (manager, actor) = access::order(Operation::Cancel, &environment)?;
+    access::note_detail(&format_args!("deployment {id}"));
+    Ok(manager.cancel(actor, id).await?)
 }
 
 /// One deployment with everything that is known of it.
 #[server(prefix = "/rpc", endpoint = "deployment", input = GetUrl)]
 pub async fn deployment(id: DeploymentId) -> Result<DeploymentView, RpcError> {
-    Ok(ssr::manager()?.deployment(id).await?)
+    Ok(access::manager()?.deployment(id).await?)
 }
 
 /// Rows of history, newest first.
 #[server(prefix = "/rpc", endpoint = "history", input = GetUrl)]
 pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, RpcError> {
-    Ok(ssr::manager()?.history(&filter).await?)
+    Ok(access::manager()?.history(&filter).await?)
 }
 
 /// What was committed between two revisions, drawn.
 #[server(prefix = "/rpc", endpoint = "commits", input = GetUrl)]
 pub async fn commits(from: CommitSha, to: CommitSha) -> Result<String, RpcError> {
-    let manager = ssr::manager()?;
+    let manager = access::manager()?;
     let commits = manager.commits(&from, &to).await?;
     let host = manager.live().borrow().source.commit_url.clone();
     Ok(crate::drawn::commits(&commits, host.as_deref(), [&from, &to]))
@@ -76,7 +86,7 @@ pub async fn commits(from: CommitSha, to: CommitSha) -> Result<String, RpcError>
 /// The versions of a service over time in every environment, drawn.
 #[server(prefix = "/rpc", endpoint = "timeline", input = GetUrl)]
 pub async fn timeline(service: ServiceName) -> Result<String, RpcError> {
-    let manager = ssr::manager()?;
+    let manager = access::manager()?;
     let filter = HistoryFilter { service: Some(service.clone()), limit: 500, ..HistoryFilter::default() };
     let rows = manager.history(&filter).await?.rows;
     let environments = manager.overview().await?.environments.into_iter().map(|known| {
@@ -90,13 +100,13 @@ pub async fn timeline(service: ServiceName) -> Result<String, RpcError> {
 /// The tasks of a service in every environment, drawn.
 #[server(prefix = "/rpc", endpoint = "tasks", input = GetUrl)]
 pub async fn tasks(service: ServiceName) -> Result<String, RpcError> {
-    Ok(crate::drawn::tasks(&ssr::manager()?.running_service(&service).await?))
+    Ok(crate::drawn::tasks(&access::manager()?.running_service(&service).await?))
 }
 
 /// The spec of a service as it runs in every environment, without what may be secret, drawn.
 #[server(prefix = "/rpc", endpoint = "spec", input = GetUrl)]
 pub async fn spec(service: ServiceName) -> Result<String, RpcError> {
-    Ok(crate::drawn::spec(&ssr::manager()?.running_service(&service).await?))
+    Ok(crate::drawn::spec(&access::manager()?.running_service(&service).await?))
 }
 
 /// How often, how fast and how well each environment is deployed to, drawn. `span` is a word of [`view::Span`].
@@ -106,7 +116,7 @@ pub async fn spec(service: ServiceName) -> Result<String, RpcError> {
 pub async fn insights(span: String) -> Result<String, RpcError> {
     let span = crate::view::Span::of_word(&span);
     let steps = release_manager::insights::Span { steps: span.steps(), days: span.days() };
-    let (now, insights) = ssr::manager()?.insights(steps).await?;
+    let (now, insights) = access::manager()?.insights(steps).await?;
     Ok(crate::drawn::insights(&insights, steps, now))
 }
 
@@ -114,7 +124,7 @@ pub async fn insights(span: String) -> Result<String, RpcError> {
 #[server(prefix = "/rpc", endpoint = "setup", input = GetUrl)]
 #[allow(clippy::unused_async, reason = "a server function is asynchronous, whatever it does")]
 pub async fn setup() -> Result<String, RpcError> {
-    Ok(crate::drawn::setup(&ssr::manager()?.setup()))
+    Ok(crate::drawn::setup(&access::manager()?.setup()))
 }
 
 /// What this program is and what it is made of, drawn.
@@ -127,28 +137,16 @@ pub async fn about() -> Result<String, RpcError> {
 #[cfg(feature = "ssr")]
 mod ssr {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
-    use leptos::prelude::use_context;
-    use release_manager::manager::Manager;
-    use release_manager::names::{Actor, DeploymentId, ServiceName};
+    use release_manager::names::{DeploymentId, ServiceName};
     use release_manager::time::Timestamp;
 
     use crate::error::{RpcError, RpcErrorKind};
-
-    pub(super) fn manager() -> Result<Arc<Manager>, RpcError> {
-        use_context().ok_or_else(|| RpcError::new(RpcErrorKind::Internal, "Release Manager is not ready to answer"))
-    }
 
     /// The server's clock.
     pub(super) fn now() -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    /// Nobody has to log in yet: every order of a page is `manual`, as the REST API calls it.
-    pub(super) fn actor() -> Actor {
-        Actor::Person("manual".to_owned())
     }
 
     /// Nothing chosen must never mean everything.
@@ -162,6 +160,7 @@ mod ssr {
 
     /// Takes the browser to the deployment's page, with and without WASM.
     pub(super) fn show_deployment(id: DeploymentId) {
+        crate::access::ssr::note_detail(&format_args!("deployment {id}"));
         leptos_axum::redirect(&format!("/deployments/{id}"));
     }
 

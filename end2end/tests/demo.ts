@@ -12,22 +12,25 @@ export type Versions = Record<string, string>;
 export class Demo {
   private output = "";
   private process?: ChildProcess;
+  private cookie = "";
 
   private constructor(
     private readonly port: number,
     readonly dir: string,
+    private readonly login: boolean,
   ) {}
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /// A demo whose preprod and prod have settled.
-  static async start(): Promise<Demo> {
+  /// A demo whose preprod and prod have settled; with `login` one that asks who is there.
+  static async start({ login = false } = {}): Promise<Demo> {
     // Short: the path of the Engine's socket has 108 bytes at most.
-    const demo = new Demo(await freePort(), mkdtempSync(join(tmpdir(), "rm-e2e-")));
+    const demo = new Demo(await freePort(), mkdtempSync(join(tmpdir(), "rm-e2e-")), login);
     try {
       await demo.run();
+      if (login) await demo.logIn();
       await demo.until("preprod has been deployed", 120, async () => {
         const history: any[] = (await demo.json("/api/history?environment=preprod")).deployments;
         return history.length > 0 && history.every((one) => one.status !== "in_progress");
@@ -42,7 +45,7 @@ export class Demo {
   /// Starts the program, also again after `halt`: on the same port, with what it left behind.
   async run(): Promise<void> {
     const program = process.env.RELEASE_MANAGER ?? "../target/debug/release-manager";
-    this.process = spawn(program, ["demo", "--port", String(this.port), "--dir", this.dir], {
+    this.process = spawn(program, ["demo", "--port", String(this.port), "--dir", this.dir, ...(this.login ? ["--login"] : [])], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, HOME: this.dir, LOG_LEVEL: process.env.LOG_LEVEL ?? "info" },
     });
@@ -68,13 +71,24 @@ export class Demo {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /// Lets this file in, so that it can ask the API.
+  private async logIn(): Promise<void> {
+    const response = await fetch(`${this.url}/login`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { origin: this.url, "content-type": "application/x-www-form-urlencoded" },
+      body: "name=admin&password=demonstration",
+    });
+    this.cookie = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+  }
+
   /// What the program has said, for the report of a failure.
   log(): string {
     return this.output;
   }
 
   async json(path: string): Promise<any> {
-    const response = await fetch(this.url + path);
+    const response = await fetch(this.url + path, { headers: { cookie: this.cookie } });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return response.json();
   }

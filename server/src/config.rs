@@ -5,7 +5,7 @@ mod notify;
 mod pipeline;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,8 +14,8 @@ use std::time::Duration;
 pub use pipeline::default_pipeline;
 use release_manager::pipeline::Pipeline;
 use secrecy::SecretString;
-use url::Url;
 
+use crate::auth::AuthSettings;
 use crate::backups::BackupSettings;
 use crate::notify::Target;
 use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
@@ -83,14 +83,18 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where copies of the database go by themselves; `None` makes none.
     pub backups: Option<BackupSettings>,
+    /// Who may come in.
+    pub auth: AuthSettings,
+    /// Certificate and key, for serving HTTPS without a proxy.
+    pub tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Config {
     /// Reads every setting, or names the first that is wrong.
     pub fn read(settings: &dyn Settings) -> Result<Self, WrongSetting> {
-        let database: PathBuf = text(settings, "DATABASE_PATH").unwrap_or_else(|| DATABASE.to_owned()).into();
+        let database = database(settings);
         let source = source(settings, &database)?;
-        let host: IpAddr = parsed(settings, "WEB_HOST", "127.0.0.1", "an IP address such as 127.0.0.1 or 0.0.0.0")?;
+        let (auth, host) = AuthSettings::read(settings)?;
         let port: u16 = parsed(settings, "WEB_PORT", "8080", "a port from 1 to 65535")?;
         let deployment_timeout = seconds(settings, "DEPLOYMENT_TIMEOUT_SECONDS", 300, 10, 86_400)?;
         let stability = seconds(settings, "STABILITY_SECONDS", 20, 1, 3_600)?;
@@ -104,7 +108,7 @@ impl Config {
             pipeline,
             targets,
             webhook_secret: secret(settings, "WEBHOOK_SECRET")?,
-            public_url: public_url(settings)?,
+            public_url: auth.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             poll_interval: seconds(settings, "POLL_INTERVAL_SECONDS", 60, 2, 86_400)?,
             docker_host: docker_host(settings)?,
             database,
@@ -114,8 +118,24 @@ impl Config {
             bind_base: bind_base(settings)?,
             listen: SocketAddr::new(host, port),
             backups: backups(settings)?,
+            tls: tls(settings)?,
+            auth,
             source,
         })
+    }
+}
+
+/// Where the database lies.
+pub(crate) fn database(settings: &dyn Settings) -> PathBuf {
+    text(settings, "DATABASE_PATH").unwrap_or_else(|| DATABASE.to_owned()).into()
+}
+
+fn tls(settings: &dyn Settings) -> Result<Option<(PathBuf, PathBuf)>, WrongSetting> {
+    match (text(settings, "TLS_CERT_FILE"), text(settings, "TLS_KEY_FILE")) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some((certificate.into(), key.into()))),
+        (Some(_), None) => Err(wrong("TLS_KEY_FILE", &"it is not set: TLS_CERT_FILE needs its key")),
+        (None, Some(_)) => Err(wrong("TLS_CERT_FILE", &"it is not set: TLS_KEY_FILE needs its certificate")),
     }
 }
 
@@ -163,15 +183,6 @@ fn repository(source: &SourceSettings) -> Option<notify::Repository> {
     Some(notify::Repository { url: format!("{api}/repos/{}", github.repo), token: github.token.clone() })
 }
 
-fn public_url(settings: &dyn Settings) -> Result<Option<String>, WrongSetting> {
-    let Some(raw) = text(settings, "PUBLIC_URL") else { return Ok(None) };
-    let usable = Url::parse(&raw).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if !usable {
-        return Err(wrong("PUBLIC_URL", &format!("`{raw}` was read: use an address such as https://rm.example.org")));
-    }
-    Ok(Some(raw.trim_end_matches('/').to_owned()))
-}
-
 fn backups(settings: &dyn Settings) -> Result<Option<BackupSettings>, WrongSetting> {
     let interval = seconds(settings, "BACKUP_INTERVAL_SECONDS", 86_400, 60, 2_678_400)?;
     let keep = parsed::<NonZeroUsize>(settings, "BACKUP_KEEP", "14", "a whole number of at least 1")?;
@@ -197,7 +208,7 @@ fn bind_base(settings: &dyn Settings) -> Result<Option<String>, WrongSetting> {
 }
 
 /// A secret, from the setting itself or from the file that its `_FILE` form names.
-fn secret(settings: &dyn Settings, name: &str) -> Result<Option<SecretString>, WrongSetting> {
+pub(crate) fn secret(settings: &dyn Settings, name: &str) -> Result<Option<SecretString>, WrongSetting> {
     let file_name = format!("{name}_FILE");
     match (text(settings, name), text(settings, &file_name)) {
         (Some(_), Some(_)) => Err(wrong(&file_name, &format!("set it or {name}, not both"))),
@@ -225,16 +236,21 @@ fn seconds(settings: &dyn Settings, name: &str, usual: u64, least: u64, most: u6
     }
 }
 
-fn parsed<T: FromStr>(settings: &dyn Settings, name: &str, usual: &str, allowed: &str) -> Result<T, WrongSetting> {
+pub(crate) fn parsed<T: FromStr>(
+    settings: &dyn Settings,
+    name: &str,
+    usual: &str,
+    allowed: &str,
+) -> Result<T, WrongSetting> {
     let raw = text(settings, name).unwrap_or_else(|| usual.to_owned());
     raw.parse().map_err(|_| wrong(name, &format!("`{raw}` was read: use {allowed}")))
 }
 
-fn text(settings: &dyn Settings, name: &str) -> Option<String> {
+pub(crate) fn text(settings: &dyn Settings, name: &str) -> Option<String> {
     settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-fn wrong(name: &str, problem: &dyn fmt::Display) -> WrongSetting {
+pub(crate) fn wrong(name: &str, problem: &dyn fmt::Display) -> WrongSetting {
     WrongSetting { name: name.to_owned(), problem: problem.to_string() }
 }
 

@@ -1,5 +1,6 @@
 //! The adapters of Release Manager (git hosts, Docker, SQLite, HTTP) and its command line.
 
+pub mod auth;
 pub mod backups;
 pub mod cli;
 pub mod config;

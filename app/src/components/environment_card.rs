@@ -1,6 +1,7 @@
 //! One environment: what it runs, how that is, and what is happening to it.
 
 use leptos::prelude::*;
+use release_manager::access::Operation;
 use release_manager::deployment::Status;
 use release_manager::live::Problem;
 use release_manager::names::{EnvironmentName, ServiceName};
@@ -10,6 +11,7 @@ use super::basics::{Age, Badge, Commit, HealthDot, VersionText};
 use super::follow;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
+use crate::access::use_looker;
 use crate::live::use_live;
 use crate::rpc::Retry;
 use crate::view::{self, ServiceFilter, ServiceRow, Tone};
@@ -126,6 +128,7 @@ fn NotDeployed(name: EnvironmentName) -> impl IntoView {
 
 #[component]
 fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
+    let may_retry = use_looker().may_in(Operation::Retry, &name);
     let retry = ServerAction::<Retry>::new();
     let refused = move || retry.value().get().and_then(Result::err);
     view! {
@@ -137,13 +140,15 @@ fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
             </p>
             <p class="wrap">{problem.message}</p>
             {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
-            <ActionForm action=retry>
-                <input type="hidden" name="environment" value=name.to_string()/>
-                <button class="button small" type="submit" disabled=move || retry.pending().get()>
-                    <Icon symbol=Symbol::Retry/>
-                    "Retry"
-                </button>
-            </ActionForm>
+            {may_retry.then(|| view! {
+                <ActionForm action=retry>
+                    <input type="hidden" name="environment" value=name.to_string()/>
+                    <button class="button small" type="submit" disabled=move || retry.pending().get()>
+                        <Icon symbol=Symbol::Retry/>
+                        "Retry"
+                    </button>
+                </ActionForm>
+            })}
         </div>
     }
 }

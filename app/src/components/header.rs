@@ -2,15 +2,18 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use release_manager::access::Who;
 
 use super::basics::{Age, Sha};
 use super::icon::{Icon, Symbol};
+use crate::access::use_looker;
 use crate::live::use_live;
 use crate::theme::ThemeSwitch;
 
-/// Name, navigation, source and theme.
+/// Name, navigation, source, account and theme; only name and theme for who is not logged in.
 #[component]
 pub fn Header() -> impl IntoView {
+    let known = use_looker().is_known();
     view! {
         <a class="skip" href="#content" rel="external">"Skip to the content"</a>
         <header class="top">
@@ -19,18 +22,37 @@ pub fn Header() -> impl IntoView {
                     <Logo/>
                     <span class="brand-name">"Release Manager"</span>
                 </a>
-                <nav aria-label="Pages">
-                    <A href="/" exact=true><Icon symbol=Symbol::Dashboard/><span>"Dashboard"</span></A>
-                    <A href="/history"><Icon symbol=Symbol::History/><span>"History"</span></A>
-                    <A href="/health"><Icon symbol=Symbol::Health/><span>"Health"</span></A>
-                    <A href="/insights"><Icon symbol=Symbol::Chart/><span>"Insights"</span></A>
-                    <A href="/settings"><Icon symbol=Symbol::Sliders/><span>"Settings"</span></A>
-                </nav>
-                <SourceLine/>
+                {known.then(|| view! {
+                    <nav aria-label="Pages">
+                        <A href="/" exact=true><Icon symbol=Symbol::Dashboard/><span>"Dashboard"</span></A>
+                        <A href="/history"><Icon symbol=Symbol::History/><span>"History"</span></A>
+                        <A href="/health"><Icon symbol=Symbol::Health/><span>"Health"</span></A>
+                        <A href="/insights"><Icon symbol=Symbol::Chart/><span>"Insights"</span></A>
+                        <A href="/settings"><Icon symbol=Symbol::Sliders/><span>"Settings"</span></A>
+                    </nav>
+                    <SourceLine/>
+                })}
+                <AccountLink/>
                 <ThemeSwitch/>
             </div>
         </header>
     }
+}
+
+/// The way to one's own account; none where nobody has to log in.
+#[component]
+fn AccountLink() -> impl IntoView {
+    let name = use_looker().visit().and_then(|visit| match &visit.principal.who {
+        Who::Person(name) => Some(name.to_string()),
+        Who::Token(_) | Who::Anybody => None,
+    });
+    name.map(|name| {
+        view! {
+            <a class="icon-button account" href="/account" title=name.clone() aria-label=format!("Account of {name}")>
+                <Icon symbol=Symbol::Person/>
+            </a>
+        }
+    })
 }
 
 /// The mark: two releases on their way up, one behind the other.

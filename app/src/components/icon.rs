@@ -49,12 +49,15 @@ pub enum Symbol {
     Search,
     /// To be told of.
     Bell,
+    /// An account.
+    Person,
 }
 
 impl Symbol {
     fn path(self) -> &'static str {
         match self {
             Self::Dashboard => "M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z",
+            Self::Person => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.7-3.9 3.5-6 7.5-6s6.8 2.1 7.5 6",
             Self::History => "M3.5 12a8.5 8.5 0 1 0 2.6-6.1L3.5 8.4M3.5 3.5v5h5M12 7.5V12l3 2",
             Self::Health => "M3 12h4l2.5-7 5 14L17 12h4",
             Self::Promote => "M12 20V5M5.5 11.5 12 5l6.5 6.5",

@@ -77,6 +77,8 @@ pub fn Refused(error: RpcError) -> impl IntoView {
     }
     let (symbol, title, class) = match error.kind {
         RpcErrorKind::NotFound => (Symbol::Box, "There is no such thing", "empty"),
+        RpcErrorKind::LoggedOut => (Symbol::Person, "You are logged out", "empty warn"),
+        RpcErrorKind::Forbidden => (Symbol::Person, "Your role does not allow this", "empty"),
         RpcErrorKind::UpToDate => (Symbol::Check, "Nothing to do", "empty"),
         RpcErrorKind::Unavailable => (Symbol::Offline, "Not available just now", "empty warn"),
         _ => (Symbol::Warning, "This cannot be shown", "empty bad"),
@@ -86,6 +88,9 @@ pub fn Refused(error: RpcError) -> impl IntoView {
             <Icon symbol/>
             <p class="empty-title">{title}</p>
             <p class="wrap">{error.message}</p>
+            {(error.kind == RpcErrorKind::LoggedOut).then(|| view! {
+                <p><a class="button primary" href="/login" rel="external">"Log in"</a></p>
+            })}
         </div>
     }
 }

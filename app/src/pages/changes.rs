@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use release_manager::access::Operation;
 use release_manager::diff::{ChangeType, ServiceChange};
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::Comparison;
 
+use crate::access::use_looker;
 use crate::browser;
 use crate::components::{
     Banner, ChangeTable, Choice, Drawn, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, VersionText,
@@ -195,10 +197,11 @@ fn Selecting(
             });
         }),
     };
+    let may = use_looker().may_in(Operation::Promote, &to);
     let ready = Memo::new(move |_| {
         let planned =
             plan.with(|plan| matches!(plan, Some(Ok(plan)) if plan.plan_hash.is_some() && plan.blockers.is_empty()));
-        planned && chosen.with(|chosen| !chosen.is_empty())
+        may && planned && chosen.with(|chosen| !chosen.is_empty())
     });
     let summary = move || {
         let (chosen, changed) = (chosen.with(BTreeSet::len), changed.with(BTreeSet::len));
@@ -219,6 +222,7 @@ fn Selecting(
             <ChangeTable comparison=everything choose=choice/>
             <footer class="card-foot sticky">
                 <p class="muted" role="status">{summary}</p>
+                {(!may).then(|| view! { <p class="muted">"Your role allows you to look, not to deploy here."</p> })}
                 <button
                     class="button primary"
                     type="submit"
@@ -231,7 +235,7 @@ fn Selecting(
                 </button>
             </footer>
         </form>
-        <Confirm dialog everything chosen changed plan again/>
+        {may.then(|| view! { <Confirm dialog everything chosen changed plan again/> })}
     }
 }
 

@@ -2,10 +2,12 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use release_manager::access::Operation;
 use release_manager::deployment::{Cause, Status};
 use release_manager::names::{DeploymentId, ServiceName};
 use release_manager::views::DeploymentView;
 
+use crate::access::use_looker;
 use crate::browser;
 use crate::components::{
     Age, Badge, Elapsed, EvidenceView, Field, Icon, Loaded, PageHead, Sha, Steps, Symbol, Versions,
@@ -68,6 +70,8 @@ fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView
         recorded.or_else(|| progress.with(|progress| progress.as_ref().and_then(|now| now.error.clone())))
     });
     let running = Memo::new(move |_| status.get() == Status::InProgress);
+    let may_cancel =
+        deployment.with_untracked(|view| use_looker().may_in(Operation::Cancel, &view.deployment.environment));
     view! {
         <Summary deployment status percent/>
         {move || error.get().map(|message| view! {
@@ -77,7 +81,8 @@ fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView
             <section class="card" aria-labelledby="steps-title">
                 <header class="card-head"><h2 id="steps-title">"Steps"</h2></header>
                 <Steps steps/>
-                {move || running.get().then(|| view! { <Tell id/> <CancelButton id/> })}
+                {move || running.get().then(|| view! { <Tell id/> })}
+                {move || (running.get() && may_cancel).then(|| view! { <CancelButton id/> })}
                 <Again deployment status/>
             </section>
             <section class="card grow" aria-labelledby="services-title">
@@ -217,7 +222,7 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
         deployment.with_untracked(|view| (view.deployment.environment.clone(), view.deployment.cause.clone()));
     let offered = Memo::new(move |_| !matches!(status.get(), Status::InProgress | Status::Success));
     let way = match &cause {
-        Cause::Sync => Some(
+        Cause::Sync => use_looker().may_in(Operation::Retry, &environment).then(|| {
             view! {
                 <ActionForm action=retry>
                     <input type="hidden" name="environment" value=environment.to_string()/>
@@ -227,8 +232,8 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
                     </button>
                 </ActionForm>
             }
-            .into_any(),
-        ),
+            .into_any()
+        }),
         Cause::Promotion { .. } => Some(
             view! {
                 <a class="button" href=format!("/changes/{environment}")>

@@ -1,5 +1,6 @@
 //! The pages: each fetches its data and hands it to components.
 
+mod access;
 mod changes;
 mod dashboard;
 mod deployment;
@@ -10,6 +11,7 @@ mod not_found;
 mod service;
 mod settings;
 
+pub use access::{AccountPage, AuditPage, LoginPage, TokensPage, UsersPage};
 pub use changes::ChangesPage;
 pub use dashboard::DashboardPage;
 pub use deployment::DeploymentPage;

@@ -1,22 +1,31 @@
 //! What Release Manager follows, who one is, and what it is made of. Each part is a page of its own.
 
 use leptos::prelude::*;
+use release_manager::access::Operation;
 use release_manager::time::Timestamp;
 
+use crate::access::use_looker;
 use crate::components::{Age, Drawn, Elapsed, Field, Icon, PageHead, Sha, Symbol};
 use crate::live::use_live;
 use crate::rpc;
 
-/// The parts of the settings: their addresses and names.
-const PARTS: [(&str, &str); 2] = [("/settings", "Source and environments"), ("/settings/about", "About")];
+/// The parts of the settings: their addresses and names, and what one must be allowed to see them.
+const PARTS: [(&str, &str, Operation); 5] = [
+    ("/settings", "Source and environments", Operation::View),
+    ("/settings/users", "Users", Operation::ManageAccess),
+    ("/settings/tokens", "API tokens", Operation::ManageAccess),
+    ("/audit", "Audit log", Operation::ReadAudit),
+    ("/settings/about", "About", Operation::View),
+];
 
 /// The frame around a part of the settings. Whoever adds a part adds it to [`PARTS`] and draws its page in here.
 #[component]
 pub fn SettingsFrame(title: &'static str, children: Children) -> impl IntoView {
+    let looker = use_looker();
     view! {
         <PageHead title=title>
             <nav class="segments" aria-label="Settings">
-                {PARTS.map(|(href, name)| {
+                {PARTS.into_iter().filter(|(_, _, operation)| looker.may(*operation)).map(|(href, name, _)| {
                     let here = leptos_router::hooks::use_location();
                     let current = move || here.pathname.with(|path| (path == href).then_some("page"));
                     view! { <a href=href aria-current=current>{name}</a> }

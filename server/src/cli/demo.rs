@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use release_manager::access::{AccessError, Accounts, Grant, NewUser, Role, Scope};
 use release_manager::manager::{Ports, Settings};
 use release_manager::views::DemoNote;
 use simulator::{Options, Simulator};
@@ -13,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Failure;
+use super::door::Door;
 use super::serve::{House, Outside, ProcessEnvironment, open, serve};
 use crate::SystemClock;
+use crate::auth::{Auth, AuthSettings};
 use crate::config::{Settings as _, default_pipeline};
 use crate::demo::{homelab, running};
 use crate::metrics::Metrics;
@@ -46,7 +49,14 @@ pub(super) struct Args {
     /// What containers run on.
     #[arg(long, value_enum, default_value = "simulated")]
     engine: Engine,
+
+    /// Ask for a login: as admin, deployer (of preprod) or viewer, each with the password `demonstration`.
+    #[arg(long)]
+    login: bool,
 }
+
+/// The password of everybody in a demonstration with a login.
+const PASSWORD: &str = "demonstration";
 
 /// Serves the demonstration until it is told to stop.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -74,8 +84,32 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         warn!("The sample prod could not be started, so it begins empty: {problem}");
     }
     let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), args.port);
-    let house = House { store, metrics: Arc::new(Metrics::new()), outside: Outside::default(), backups: None, listen };
+    // On loopback, and nothing real is at stake.
+    let auth = if args.login { Auth::Login } else { Auth::None };
+    let door = Door::new(&store, AuthSettings { auth, ..AuthSettings::open() }, listen, None)?;
+    if args.login {
+        add_users(door.keeper()).await?;
+    }
+    let house = House { store, metrics: Arc::new(Metrics::new()), outside: Outside::default(), backups: None, door };
     serve(ports, settings, house, stop, || introduce(listen, &repository, &words)).await
+}
+
+/// One for each role, unless an earlier demonstration has made them.
+async fn add_users(accounts: &dyn Accounts) -> Result<(), Failure> {
+    let preprod = Scope::of(["preprod".parse().map_err(Failure::new)?]);
+    let grants = [
+        ("admin", Grant::admin()),
+        ("deployer", Grant::new(Role::Deployer, preprod).map_err(Failure::new)?),
+        ("viewer", Grant::everywhere(Role::Viewer)),
+    ];
+    for (name, grant) in grants {
+        let name = name.parse().map_err(Failure::new)?;
+        match accounts.add_user(NewUser { name, grant, password: Some(PASSWORD.to_owned()) }).await {
+            Ok(()) | Err(AccessError::UserExists(_)) => (),
+            Err(error) => return Err(Failure::new(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Starts what containers run on. Returns its `DOCKER_HOST` and what it is in words.

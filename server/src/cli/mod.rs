@@ -1,6 +1,8 @@
 //! The command line.
 
+mod access;
 mod demo;
+mod door;
 mod healthcheck;
 mod serve;
 mod stack;
@@ -40,6 +42,12 @@ enum Command {
     Stack(stack::Command),
     /// Make the database, or bring it to this version's schema, and stop.
     DbInit,
+    /// Who may log in: on the database of this machine, also while a server uses it.
+    #[command(subcommand)]
+    User(access::UserCommand),
+    /// API tokens for programs: on the database of this machine, also while a server uses it.
+    #[command(subcommand)]
+    Token(access::TokenCommand),
 }
 
 /// A command that failed, and the exit code that says which kind of failure it is.
@@ -110,7 +118,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 impl Command {
     /// Whoever waits for a command reads what it prints; a server's log is all that it says.
     fn usual_log_level(&self) -> &'static str {
-        if matches!(self, Self::Stack(_)) { "warn" } else { "info" }
+        if matches!(self, Self::Stack(_) | Self::User(_) | Self::Token(_)) { "warn" } else { "info" }
     }
 
     async fn run(self) -> Result<(), Failure> {
@@ -120,6 +128,8 @@ impl Command {
             Self::Healthcheck => healthcheck::run().await,
             Self::Stack(command) => command.run().await,
             Self::DbInit => serve::init_database().await,
+            Self::User(command) => access::user(command).await,
+            Self::Token(command) => access::token(command).await,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `release-manager serve`: settings, wiring, serving, draining.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +14,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::Failure;
+use super::door::{Door, first_admin};
 use crate::SystemClock;
+use crate::auth::Auth;
 use crate::backups::{self, BackupSettings};
-use crate::config::{Config, Settings, SourceSettings};
-use crate::http::{Parts, Webhooks, router};
+use crate::config::{Config, Settings, SourceSettings, database};
+use crate::http::{Gate, Parts, Tls, Webhooks, router, serve_tls};
 use crate::metrics::{Metrics, RateLimitLeft};
 use crate::notify::Notifier;
 use crate::source::{Counted, Git, GitHub};
@@ -72,6 +73,8 @@ pub(super) async fn run() -> Result<(), Failure> {
     let swarm =
         DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
     let swarm = with_registries(swarm)?;
+    let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
+    let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;
     let store = Arc::new(open(&config.database).await?);
     let notifier = if config.targets.is_empty() {
         None
@@ -79,9 +82,11 @@ pub(super) async fn run() -> Result<(), Failure> {
         Some(Notifier::new(Arc::clone(&store), config.targets, config.public_url).map_err(Failure::new)?)
     };
     let outside = Outside { webhook_secret: config.webhook_secret, notifier };
+    first_admin(&store, &config.auth).await?;
+    let door = Door::new(&store, config.auth, config.listen, tls)?;
     let ledger = Arc::<Store>::clone(&store);
     let ports = Ports { source, swarm: Arc::new(swarm), ledger, clock: Arc::new(SystemClock) };
-    let house = House { store, metrics, outside, backups: config.backups, listen: config.listen };
+    let house = House { store, metrics, outside, backups: config.backups, door };
     serve(ports, settings, house, CancellationToken::new(), || ()).await
 }
 
@@ -104,10 +109,10 @@ fn with_registries(swarm: DockerSwarm) -> Result<DockerSwarm, Failure> {
 
 /// Makes the database or brings it up to date.
 pub(super) async fn init_database() -> Result<(), Failure> {
-    let path = ProcessEnvironment.get("DATABASE_PATH").unwrap_or_else(|| "./data/release-manager.db".to_owned());
-    let store = open(Path::new(&path)).await?;
+    let path = database(&ProcessEnvironment);
+    let store = open(&path).await?;
     store.close().await;
-    info!(path, "The database is ready");
+    info!(path = %path.display(), "The database is ready");
     Ok(())
 }
 
@@ -117,7 +122,7 @@ pub(super) struct House {
     pub(super) metrics: Arc<Metrics>,
     pub(super) outside: Outside,
     pub(super) backups: Option<BackupSettings>,
-    pub(super) listen: SocketAddr,
+    pub(super) door: Door,
 }
 
 /// Wires the manager to its ports, serves, and drains when a signal (or `stop`) says so.
@@ -128,7 +133,7 @@ pub(super) async fn serve(
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
-    let listen = house.listen;
+    let Door { listen, keeper, settings: auth, tls } = house.door;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Failure::temporary(format!("WEB_HOST, WEB_PORT: {listen} cannot be listened on ({error}): use another port"))
     })?;
@@ -142,11 +147,13 @@ pub(super) async fn serve(
         tasks.spawn(backups::make(Arc::clone(&house.store), backups, Arc::clone(&house.metrics), stop.clone()));
     }
     let (store, metrics) = (house.store, house.metrics);
-    let surface = Parts { store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
+    let gate = Gate::new(Arc::clone(&keeper), auth, listen).map_err(Failure::setting)?;
+    let surface = Parts { gate, store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
     let app = router(Arc::clone(&manager), surface);
-    info!("Listening on http://{listen}");
+    info!("Listening on {}://{listen}", if tls.is_some() { "https" } else { "http" });
     ready();
-    let server = tokio::spawn(crate::http::serve(listener, app, stop.clone()));
+    let keeping = tokio::spawn(keeper.keep_house(stop.clone()));
+    let server = tokio::spawn(serve_tls(listener, app, tls, stop.clone()));
     wait_for_the_end(&stop).await?;
     info!("Stopping");
     stop.cancel();
@@ -156,6 +163,9 @@ pub(super) async fn serve(
     }
     if let Some(notifying) = notifying {
         notifying.await.map_err(Failure::new)?;
+    }
+    if tokio::time::timeout(Duration::from_secs(2), keeping).await.is_err() {
+        warn!("What was refused of late could not be written into the audit log");
     }
     match tokio::time::timeout(Duration::from_secs(2), server).await {
         Ok(Ok(ended)) => ended.map_err(Failure::new),
@@ -215,10 +225,14 @@ fn warn_about(config: &Config) {
             config.poll_interval.as_secs()
         );
     }
-    if !config.listen.ip().is_loopback() {
+    let public = !config.listen.ip().is_loopback();
+    if public && config.auth.auth == Auth::None {
+        warn!("AUTH says that nobody has to log in: whoever reaches {} can deploy", config.listen);
+    }
+    if public && config.tls.is_none() && config.auth.proxies.is_empty() && !config.auth.is_https() {
         warn!(
-            "Listening on {}: whoever reaches this address can deploy. Keep it behind a proxy that asks for a login",
-            config.listen
+            "Passwords come over plain HTTP: set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy with HTTPS before it and \
+             name it in TRUSTED_PROXIES"
         );
     }
 }

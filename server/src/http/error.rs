@@ -42,7 +42,12 @@ pub(super) const KINDS: &[Kind] = &[
     kind("login-required", "Login required", &[401], "the request needs a login or a token"),
     kind("signature", "Wrong signature", &[401], "the signature of a webhook is missing or does not match"),
     kind("forbidden", "Forbidden", &[403], "this login or token may not do this"),
-    kind("cross-site", "Cross-site request", &[403], "a page of another site sent a change"),
+    kind(
+        "cross-site",
+        "Cross-site request",
+        &[403],
+        "a page of another site sent a change, or a session without a browser",
+    ),
     kind("not-found", "Not found", &[404], "no such environment, deployment, service or path"),
     kind(
         "method-not-allowed",
@@ -60,6 +65,8 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     kind("up-to-date", "Up to date", &[409], "nothing would change"),
     kind("over", "Over", &[409], "the deployment has ended"),
+    kind("exists", "Exists already", &[409], "the name is taken"),
+    kind("last-admin", "Last admin", &[409], "nobody could administer any more"),
     kind("not-now", "Not now", &[409], "the state does not allow it, or it needs another way; `detail` says which"),
     kind(
         "outcome-unknown",
@@ -69,7 +76,7 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     kind("too-large", "Too large", &[413], "the body is larger than what is taken"),
     kind("unsupported-media-type", "Unsupported media type", &[415], "the body must be `application/json`"),
-    kind("wrong-host", "Wrong host", &[421], "served on loopback, only its own names are answered"),
+    kind("wrong-host", "Wrong host", &[421], "only loopback's names and those of the settings are answered"),
     kind("not-confirmed", "Not confirmed", &[422], "`confirm` is not `true`"),
     kind("key-reused", "Key reused", &[422], "the `Idempotency-Key` was used for another request within the last day"),
     kind("blocked", "Blocked", &[422], "the plan cannot work; `detail` says why"),
@@ -80,6 +87,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind("swarm", "Swarm failed", &[502], "the Docker Engine could not answer"),
     kind("database", "Database failed", &[503], "try again in a moment; the log says more"),
     kind("stopping", "Stopping", &[503], "Release Manager is about to stop: try again in a moment"),
+    kind("too-many-streams", "Too many streams", &[503], "too many streams are open: close a tab, or wait"),
     kind("unavailable", "Unavailable", &[503], "try again in a moment"),
 ];
 

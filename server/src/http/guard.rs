@@ -1,6 +1,7 @@
 //! What every request must pass: it is meant for us, a change comes from our own pages or from a program, and every
 //! answer carries the headers that keep a page from being abused.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use axum::extract::{Request, State};
@@ -8,38 +9,54 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
+use url::Url;
 
+use super::auth::{Client, Gate, has_session};
 use super::error::Problem;
+use crate::auth::AuthSettings;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// A year, as browsers ask for.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Which `Host` headers are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hosts {
-    /// Served on loopback: only its names. A page of another site that has its name point here is turned away.
-    Loopback,
-    /// Served to a network: any.
+    /// Those of loopback, and these. A page of another site that has its name point here is turned away.
+    Only(BTreeSet<String>),
+    /// Served to a network that may call us anything: a page of another site that has its name point here has no session.
     Any,
 }
 
 impl Hosts {
-    /// What follows from the address that is listened on.
-    pub fn of(listen: SocketAddr) -> Self {
-        if listen.ip().is_loopback() { Self::Loopback } else { Self::Any }
+    /// What follows from the address that is listened on, and from the settings.
+    pub fn of(listen: SocketAddr, settings: &AuthSettings) -> Self {
+        if settings.allowed_hosts.is_empty() && !listen.ip().is_loopback() {
+            return Self::Any;
+        }
+        let public = settings.public_url.as_ref().and_then(Url::host_str).map(str::to_ascii_lowercase);
+        Self::Only(settings.allowed_hosts.iter().cloned().chain(public).collect())
     }
 
-    fn allows(self, host: &str) -> bool {
+    fn allows(&self, host: &str) -> bool {
         let name = match host.strip_prefix('[') {
             Some(v6) => v6.split(']').next().unwrap_or_default(),
             None => host.split(':').next().unwrap_or_default(),
         };
-        self == Self::Any || matches!(name, "localhost" | "127.0.0.1" | "::1")
+        match self {
+            Self::Any => true,
+            Self::Only(names) => {
+                matches!(name, "localhost" | "127.0.0.1" | "::1") || names.contains(&name.to_ascii_lowercase())
+            }
+        }
     }
 }
 
 /// Turns away what is not meant for us and what another site's page sends; adds headers to every answer.
-pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(hosts, request.method(), request.headers()) {
+pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let is_https = Client::of(gate.settings(), request.extensions(), request.headers()).is_https;
+    let public = gate.settings().public_url.as_ref();
+    let mut response = match refusal(gate.hosts(), public, request.method(), request.headers()) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
@@ -51,29 +68,39 @@ pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::X_FRAME_OPTIONS, "DENY");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     set(header::CACHE_CONTROL, "no-store");
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     response
 }
 
-fn refusal(hosts: Hosts, method: &Method, headers: &HeaderMap) -> Option<Problem> {
+fn refusal(hosts: &Hosts, public: Option<&Url>, method: &Method, headers: &HeaderMap) -> Option<Problem> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(&header::HOST).unwrap_or_default();
     if !hosts.allows(host) {
-        let detail = format!("the host `{host}` is not served here: use http://localhost or http://127.0.0.1");
+        let detail = format!("the host `{host}` is not served here: use http://localhost, or name it in ALLOWED_HOSTS");
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", detail));
     }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return None;
     }
+    let is_ours = |origin: &str| {
+        origin.split_once("://").is_some_and(|(_, origin_host)| origin_host == host)
+            || public.is_some_and(|public| public.origin().ascii_serialization() == origin)
+    };
     let same_site = match (text(&SEC_FETCH_SITE), text(&header::ORIGIN)) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => origin.split_once("://").is_some_and(|(_, origin_host)| origin_host == host),
-        // No browser sends a change without either: this is a program.
-        (None, None) => true,
+        (None, Some(origin)) => is_ours(origin),
+        // No browser sends a change without either: this is a program, and programs have no session.
+        (None, None) => !has_session(headers),
     };
     (!same_site).then(|| {
-        let detail = "a change was sent by a page of another site".to_owned();
+        let detail = "a change was sent by a page of another site, or with a session but without a browser's \
+                      `Sec-Fetch-Site` or `Origin`"
+            .to_owned();
         Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
     })
 }
@@ -86,7 +113,10 @@ mod tests {
     fn check(method: &Method, pairs: &[(&'static str, &'static str)], refused: bool) {
         let headers =
             pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        assert_eq!(refusal(Hosts::Loopback, method, &headers.collect()).is_some(), refused, "{method} {pairs:?}");
+        let hosts = Hosts::Only(["lab.example.org".to_owned()].into());
+        let public = Url::parse("https://lab.example.org").unwrap();
+        let refusal = refusal(&hosts, Some(&public), method, &headers.collect());
+        assert_eq!(refusal.is_some(), refused, "{method} {pairs:?}");
     }
 
     #[test]
@@ -102,9 +132,23 @@ mod tests {
     }
 
     #[test]
-    fn on_loopback_only_its_own_names_are_answered() {
+    fn behind_a_proxy_a_change_comes_from_the_public_address() {
+        check(&Method::POST, &[("host", "localhost:8080"), ("origin", "https://lab.example.org")], false);
+        check(&Method::POST, &[("host", "localhost:8080"), ("origin", "http://lab.example.org")], true);
+    }
+
+    #[test]
+    fn a_session_without_a_browser_changes_nothing() {
+        check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "release-manager=x")], true);
+        check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "__Host-release-manager=x")], true);
+        check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "other=x")], false);
+    }
+
+    #[test]
+    fn only_its_own_names_are_answered() {
         check(&Method::GET, &[("host", "[::1]:8080")], false);
         check(&Method::GET, &[("host", "127.0.0.1:8080")], false);
         check(&Method::GET, &[("host", "rebound.test")], true);
+        check(&Method::GET, &[("host", "Lab.example.org")], false);
     }
 }

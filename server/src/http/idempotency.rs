@@ -54,7 +54,8 @@ impl Once {
 
 /// Answers an order that was carried out before as it was then; carries out any other.
 pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
-    if *request.method() != Method::POST {
+    // The answer to a new token holds its secret, which must not be kept.
+    if *request.method() != Method::POST || request.uri().path() == "/api/tokens" {
         return next.run(request).await;
     }
     let key = match request.headers().get(IDEMPOTENCY_KEY).map(key).transpose() {

@@ -28,6 +28,7 @@ use super::error::{MEDIA_TYPE, Problem};
         (name = "Deployments", description = "Following and stopping what was begun"),
         (name = "History", description = "What was done, and what it brought"),
         (name = "Source", description = "The repository that is followed"),
+        (name = "Access", description = "Who may come in, and what was done or refused"),
         (name = "Operation", description = "For whoever runs Release Manager"),
     ),
 )]

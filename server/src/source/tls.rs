@@ -40,7 +40,7 @@ pub(crate) fn client_config(authority: Option<&[u8]>) -> Result<ClientConfig, Tl
 }
 
 /// The settings of a client that speaks plain HTTP only: it trusts nobody.
-pub(in crate::source) fn no_client_config() -> Result<ClientConfig, TlsError> {
+pub(crate) fn no_client_config() -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Ok(builder.map_err(TlsError::Roots)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())

@@ -4,6 +4,7 @@
 //! The rules are the schema's (`migrations/`): one unfinished deployment per environment, nothing deleted, nothing closed
 //! ever changed. What runs is a view over success and adoption.
 
+mod access;
 mod adopt;
 mod answers;
 mod backup;
@@ -37,6 +38,7 @@ use release_manager::health::EnvironmentHealth;
 use release_manager::names::EnvironmentName;
 use sqlx::SqlitePool;
 
+pub use access::{AuditEntry, KnownToken, KnownUser, NewSession, OpenSession, SecretHash, StoredToken};
 pub use answers::{Answer, Hash, Remembered};
 pub use backup::{BackupError, backup};
 pub use notices::{Delivery, Ended, Waiting};
@@ -47,7 +49,7 @@ pub use tally::Tally;
 
 use lock::Lock;
 
-/// The ledger in an SQLite file, held by this process alone.
+/// The ledger in an SQLite file. One process holds it and deploys; what manages users and tokens may stand beside that.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
@@ -58,8 +60,8 @@ pub struct Store {
     broken: AtomicBool,
     /// What is known to stand in `service_health`, so that nothing is written while nothing changes.
     health: Mutex<BTreeMap<EnvironmentName, EnvironmentHealth>>,
-    /// Last, so that it is let go after the connections.
-    _lock: Lock,
+    /// Last, so that it is let go after the connections. `None` beside the process that holds the database.
+    _lock: Option<Lock>,
 }
 
 impl Store {

@@ -63,6 +63,22 @@ pub enum OpenError {
         /// The newest that we know.
         known: i64,
     },
+    /// There is nothing to stand beside.
+    #[error("there is no database `{}`: check DATABASE_PATH", .0.display())]
+    NotThere(PathBuf),
+    /// The process that holds it is another version.
+    #[error(
+        "the database `{}` has schema {found}, this Release Manager knows {known}: use the version that is running",
+        path.display()
+    )]
+    OtherVersion {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The one that we know.
+        known: i64,
+    },
     /// It is not whole.
     #[error(
         "the database `{}` is damaged ({detail}): keep a copy of it, and restore the newest good backup to that path",
@@ -108,6 +124,18 @@ impl Store {
         }
         let lock = Lock::acquire(path)?;
         prepare_file(path)?;
+        Self::connect(path, Some(lock)).await
+    }
+
+    /// Opens a database that another process holds, to manage users and tokens beside it. Never to deploy.
+    pub async fn open_beside(path: &Path) -> Result<Self, OpenError> {
+        if !path.is_file() {
+            return Err(OpenError::NotThere(path.to_owned()));
+        }
+        Self::connect(path, None).await
+    }
+
+    async fn connect(path: &Path, lock: Option<Lock>) -> Result<Self, OpenError> {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
@@ -122,11 +150,15 @@ impl Store {
             .connect_with(options(path))
             .await
             .map_err(|error| damaged_or_failed(path, error))?;
-        if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_ONCE) {
-            check_quickly(path, &writer).await?;
+        if lock.is_some() {
+            if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_ONCE) {
+                check_quickly(path, &writer).await?;
+            }
+            migrate(path, &writer).await?;
+            leave_marker(path)?;
+        } else {
+            same_schema(path, &writer).await?;
         }
-        migrate(path, &writer).await?;
-        leave_marker(path)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(10))
@@ -141,6 +173,17 @@ impl Store {
             _lock: lock,
         })
     }
+}
+
+/// Whoever stands beside must know the schema as it is: only the holder changes it.
+async fn same_schema(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
+    let known = newest_schema();
+    let found = schema_version(writer).await.map_err(failed)?;
+    if found == known { Ok(()) } else { Err(OpenError::OtherVersion { path: path.to_owned(), found, known }) }
+}
+
+fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 impl Store {
@@ -246,7 +289,7 @@ async fn check_quickly(path: &Path, pool: &SqlitePool) -> Result<(), OpenError> 
 }
 
 async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let known = newest_schema();
     let found = schema_version(writer).await.map_err(failed)?;
     if found > known {
         return Err(OpenError::Newer { path: path.to_owned(), found, known });

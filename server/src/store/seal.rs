@@ -10,7 +10,7 @@ use super::Store;
 use super::error::failed;
 
 /// What the first seal follows.
-const ORIGIN: [u8; 32] = [0; 32];
+pub(super) const ORIGIN: [u8; 32] = [0; 32];
 
 /// The first place where history is not what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum Broken {
     /// The stack of a deployment is not the one that was stored with it.
     #[error("the rendered stack of deployment {0} has been changed")]
     Stack(DeploymentId),
+    /// A line of the audit log is not what was written, or is gone.
+    #[error("line {0} of the audit log, or one before it, has been changed or taken out")]
+    Audit(i64),
 }
 
 /// Why history does not verify.
@@ -74,9 +77,10 @@ pub(super) async fn verify(pool: &SqlitePool) -> Result<(), VerifyError> {
         (position, before) = (next.position, next.hash);
     }
     match stray(&mut transaction).await? {
-        Some(broken) => Err(VerifyError::Broken(broken)),
-        None => verify_stacks(&mut transaction).await,
+        Some(broken) => return Err(VerifyError::Broken(broken)),
+        None => verify_stacks(&mut transaction).await?,
     }
+    super::access::verify(&mut transaction).await
 }
 
 struct Seal {
@@ -144,23 +148,35 @@ async fn verify_stacks(transaction: &mut SqliteConnection) -> Result<(), VerifyE
 }
 
 /// Feeds values to the hash so that no two different lists of values look alike.
-struct Canonical(Sha256);
+pub(super) struct Canonical(Sha256);
 
 impl Canonical {
+    /// What follows a link of the chain.
+    pub(super) fn after(before: &[u8]) -> Self {
+        let mut canonical = Self(Sha256::new());
+        canonical.bytes(before);
+        canonical
+    }
+
+    /// The link.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0.finalize().to_vec()
+    }
+
     fn bytes(&mut self, value: &[u8]) {
         self.0.update(u64::try_from(value.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.update(value);
     }
 
-    fn text(&mut self, value: &str) {
+    pub(super) fn text(&mut self, value: &str) {
         self.bytes(value.as_bytes());
     }
 
-    fn number(&mut self, value: i64) {
+    pub(super) fn number(&mut self, value: i64) {
         self.bytes(&value.to_be_bytes());
     }
 
-    fn optional(&mut self, value: Option<&str>) {
+    pub(super) fn optional(&mut self, value: Option<&str>) {
         self.0.update([u8::from(value.is_some())]);
         self.text(value.unwrap_or_default());
     }
@@ -174,12 +190,11 @@ impl Canonical {
 /// The seal that follows `before` for a closed deployment. What is hashed, and in which order, never changes: old seals
 /// must go on to verify.
 async fn digest(transaction: &mut SqliteConnection, before: &[u8], id: DeploymentId) -> Result<Vec<u8>, LedgerError> {
-    let mut canonical = Canonical(Sha256::new());
-    canonical.bytes(before);
+    let mut canonical = Canonical::after(before);
     add_attempt(&mut canonical, transaction, id).await?;
     add_history(&mut canonical, transaction, id).await?;
     add_journal(&mut canonical, transaction, id).await?;
-    Ok(canonical.0.finalize().to_vec())
+    Ok(canonical.finish())
 }
 
 async fn add_attempt(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use http::StatusCode;
+use release_manager::access::Operation;
 use release_manager::deployment::{Deployment, HistoryRow, Status, Step};
 use release_manager::health::HealthStatus;
 use release_manager::live::{Progress, StepState};
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 use utoipa::ToSchema;
 
-use super::{actor, schema};
+use super::schema;
 use crate::http::AppState;
+use crate::http::auth::Caller;
 use crate::http::error::Problem;
 use crate::http::extract::{Json, Path, confirmed};
 
@@ -71,12 +73,15 @@ impl Accepted {
     ))]
 pub(super) async fn deploy(
     State(state): State<AppState>,
+    caller: Caller,
     Path(environment): Path<EnvironmentName>,
     Json(request): Json<DeployRequest>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), Problem> {
+    let actor = caller.order(Operation::Promote, &environment)?;
     confirmed(request.confirm, "deploy")?;
     let seen = request.plan_hash.as_deref();
-    let id = state.manager.promote(actor(), &environment, request.services, seen).await?;
+    let id = state.manager.promote(actor, &environment, request.services, seen).await?;
+    caller.trail().detail(&format_args!("deployment {id}"));
     Accepted::answer(&state, id).await
 }
 
@@ -330,8 +335,12 @@ pub(in crate::http) struct Cancelling {
     ))]
 pub(super) async fn cancel(
     State(state): State<AppState>,
+    caller: Caller,
     Path(id): Path<DeploymentId>,
 ) -> Result<(StatusCode, axum::Json<Cancelling>), Problem> {
-    state.manager.cancel(actor(), id).await?;
+    let environment = state.manager.deployment(id).await?.deployment.environment;
+    let actor = caller.order(Operation::Cancel, &environment)?;
+    caller.trail().detail(&format_args!("deployment {id}"));
+    state.manager.cancel(actor, id).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Cancelling { deployment_id: id, status: "cancelling".to_owned() })))
 }

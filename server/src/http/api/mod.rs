@@ -10,7 +10,6 @@ mod releases;
 pub(super) mod schema;
 mod source;
 
-use release_manager::names::Actor;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,9 +35,4 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(releases::release))
         .routes(routes!(source::source))
         .routes(routes!(source::sync))
-}
-
-/// Who gives the orders of a program.
-fn actor() -> Actor {
-    Actor::Person("manual".to_owned())
 }

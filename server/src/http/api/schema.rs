@@ -1,6 +1,7 @@
 //! How the core's vocabulary is described to programs. The types have no values: they stand for those of the core in the
 //! description, with the same rules.
 
+use release_manager::access::Role as CoreRole;
 use release_manager::deployment::{Status as CoreStatus, Step as CoreStep};
 use release_manager::diff::ChangeType as CoreChangeType;
 use release_manager::health::HealthStatus as CoreHealthStatus;
@@ -101,6 +102,11 @@ words!(
 words!(
     /// [`release_manager::diff::ChangeType`]
     ChangeType, "How a service differs.", CoreChangeType, NoChange VersionBump NewService RemovedService
+);
+
+words!(
+    /// [`release_manager::access::Role`]
+    Role, "What somebody may do; each may what the ones before it may.", CoreRole, Viewer Deployer Admin
 );
 
 /// [`release_manager::time::Timestamp`]

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use release_manager::access::Operation;
 use release_manager::live;
 use release_manager::names::CommitSha;
 use release_manager::revision::Revision;
@@ -12,6 +13,8 @@ use utoipa::ToSchema;
 
 use super::schema;
 use crate::http::AppState;
+use crate::http::auth::Caller;
+use crate::http::error::Problem;
 
 /// The repository and branch that are followed, and how they are.
 #[derive(Serialize, ToSchema)]
@@ -88,8 +91,12 @@ pub(super) async fn source(State(state): State<AppState>) -> Json<SourceState> {
 #[utoipa::path(post, path = "/api/sync", tag = "Source", responses(
     (status = 202, description = "The source is being asked; this is what was known before", body = SourceState),
 ))]
-pub(super) async fn sync(State(state): State<AppState>) -> (StatusCode, Json<SourceState>) {
+pub(super) async fn sync(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<(StatusCode, Json<SourceState>), Problem> {
+    caller.allow(Operation::CheckSource)?;
     let known = state.manager.live().borrow().source.clone();
     state.manager.look_now();
-    (StatusCode::ACCEPTED, Json(known.into()))
+    Ok((StatusCode::ACCEPTED, Json(known.into())))
 }

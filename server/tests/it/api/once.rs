@@ -82,9 +82,9 @@ async fn nobody_gets_the_answer_to_anothers_order() {
         let headers = [("idempotency-key", "k1"), ("authorization", token)];
         world.post_with("/api/sync", &json!({}), &headers).await
     };
-    assert_eq!(send("Bearer one").await.header("idempotency-replayed"), "");
-    assert_eq!(send("Bearer two").await.header("idempotency-replayed"), "");
-    assert_eq!(send("Bearer one").await.header("idempotency-replayed"), "true");
+    assert_eq!(send("Basic one").await.header("idempotency-replayed"), "");
+    assert_eq!(send("Basic two").await.header("idempotency-replayed"), "");
+    assert_eq!(send("Basic one").await.header("idempotency-replayed"), "true");
     world.stop().await;
 }
 

@@ -12,8 +12,9 @@ use release_manager::manager::{Manager, Ports, Settings};
 use release_manager::testing::FakeSource;
 use serde_json::Value;
 use server::SystemClock;
+use server::auth::{AuthSettings, Doorkeeper};
 use server::config::default_pipeline;
-use server::http::{Parts, Webhooks, router};
+use server::http::{Gate, Parts, Webhooks, router};
 use server::metrics::Metrics;
 use server::store::Store;
 use server::swarm::DockerSwarm;
@@ -101,13 +102,16 @@ impl World {
         let manager = Arc::new(Manager::new(ports, settings(), stop.clone()).await.unwrap());
         manager.start().await.unwrap();
         let tasks = TaskTracker::new();
+        let keeper = Doorkeeper::new(Arc::clone(&store), Arc::new(SystemClock)).unwrap();
+        let listen = ([127, 0, 0, 1], 8080).into();
         let surface = Parts {
+            gate: Gate::new(Arc::new(keeper), AuthSettings::open(), listen).unwrap(),
             store: Arc::clone(&store),
             metrics: Arc::new(Metrics::new()),
             webhooks: Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone()),
             tasks: tasks.clone(),
             stop,
-            listen: ([127, 0, 0, 1], 8080).into(),
+            listen,
         };
         let router = router(Arc::clone(&manager), surface);
         Self { manager, store, source, router, tasks, _engine: engine, _home: home }

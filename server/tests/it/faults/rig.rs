@@ -18,7 +18,9 @@ use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline}
 use release_manager::ports::Swarm;
 use release_manager::testing::FakeSource;
 use serde_json::Value;
-use server::http::{Parts, Webhooks, router};
+use server::SystemClock;
+use server::auth::{AuthSettings, Doorkeeper};
+use server::http::{Gate, Parts, Webhooks, router};
 use server::store::{OpenError, Store};
 use server::swarm::DockerSwarm;
 use simulator::{NodeOptions, Options, Simulator};
@@ -243,13 +245,17 @@ impl Rig {
     pub(super) async fn rest(&self, path: &str) -> (u16, Value) {
         let process = self.process.as_ref().expect("a process runs");
         let answered = CancellationToken::new();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let keeper =
+            Doorkeeper::new(Arc::clone(&process.store), Arc::new(SystemClock)).expect("passwords can be hashed");
         let parts = Parts {
+            gate: Gate::new(Arc::new(keeper), AuthSettings::open(), listen).expect("a gate"),
             store: Arc::clone(&process.store),
             metrics: Arc::default(),
             webhooks: Webhooks::start(&process.manager, None, answered.clone()),
             tasks: TaskTracker::new(),
             stop: answered.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen,
         };
         let _busy = Busy::begin();
         let request = Request::get(path).header("host", "127.0.0.1:8080").body(Body::empty()).unwrap();

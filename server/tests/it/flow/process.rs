@@ -11,7 +11,8 @@ use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline}
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use server::SystemClock;
-use server::http::{Parts, Webhooks, router};
+use server::auth::{AuthSettings, Doorkeeper};
+use server::http::{Gate, Parts, Webhooks, router};
 use server::source::{GitHub, GitHubSettings};
 use server::store::Store;
 use server::swarm::DockerSwarm;
@@ -51,7 +52,9 @@ impl Process {
         manager.start().await.expect("the manager starts");
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
+        let keeper = Doorkeeper::new(Arc::clone(&store), Arc::new(SystemClock)).expect("passwords can be hashed");
         let surface = Parts {
+            gate: Gate::new(Arc::new(keeper), AuthSettings::open(), address).expect("a gate"),
             store: Arc::clone(&store),
             metrics: Arc::default(),
             webhooks: Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone()),

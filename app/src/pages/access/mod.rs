@@ -1,0 +1,14 @@
+//! The pages about who may come in.
+
+mod account;
+mod audit;
+mod forms;
+mod login;
+mod tokens;
+mod users;
+
+pub use account::AccountPage;
+pub use audit::AuditPage;
+pub use login::LoginPage;
+pub use tokens::TokensPage;
+pub use users::UsersPage;

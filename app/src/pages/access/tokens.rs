@@ -1,0 +1,129 @@
+//! API tokens for programs.
+
+use leptos::prelude::*;
+use release_manager::access::Token;
+use release_manager::time::Timestamp;
+
+use super::forms::{GrantFields, RefusedText};
+use crate::clock::use_clock;
+use crate::components::{Age, Badge, Banner, Empty, Loaded, Symbol};
+use crate::pages::settings::SettingsFrame;
+use crate::rpc_access::{CreateToken, RevokeToken, tokens};
+use crate::view::Tone;
+
+/// For how many days a token may work.
+const DAYS: [(i64, &str); 4] = [(30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked")];
+
+/// `/settings/tokens`
+#[component]
+pub fn TokensPage() -> impl IntoView {
+    let create = ServerAction::<CreateToken>::new();
+    let revoke = ServerAction::<RevokeToken>::new();
+    let all = Resource::new(move || (create.version().get(), revoke.version().get()), |_| tokens());
+    let refused = Signal::derive(move || revoke.value().get().and_then(Result::err));
+    let fresh = move || create.value().get().and_then(Result::ok);
+    view! {
+        <SettingsFrame title="API tokens">
+            <p class="muted">"For programs. History names what a token does after the token."</p>
+            <div role="status">
+                {move || fresh().map(|secret| view! {
+                    <Banner tone=Tone::Good symbol=Symbol::Check>
+                        <strong>"This is the token. It is shown this once: keep it now. "</strong>
+                        <code class="wrap token-secret">{secret}</code>
+                    </Banner>
+                })}
+            </div>
+            <RefusedText error=refused/>
+            <section class="card" aria-labelledby="tokens-title">
+                <header class="card-head"><h2 id="tokens-title">"All tokens"</h2></header>
+                <Loaded resource=all let:all>
+                    <ul class="lines">
+                        <For each=move || all.get() key=Clone::clone let:token>{line(token, revoke)}</For>
+                    </ul>
+                    {move || all.with(Vec::is_empty).then(|| view! {
+                        <Empty symbol=Symbol::Box title="No tokens" text="No program may come in yet."/>
+                    })}
+                </Loaded>
+            </section>
+            <Create create/>
+        </SettingsFrame>
+    }
+}
+
+fn line(token: Token, revoke: ServerAction<RevokeToken>) -> impl IntoView {
+    let clock = use_clock();
+    let expired = Memo::new(move |_| token.expires_at.is_some_and(|end| end <= clock.now()));
+    let name = token.name.to_string();
+    view! {
+        <li class="line">
+            <div class="line-head">
+                <strong class="name">{name.clone()}</strong>
+                <code class="muted">{format!("{}…", token.start)}</code>
+                <Badge tone=Tone::Idle text=token.grant.to_string()/>
+                {move || expired.get().then(|| view! { <Badge tone=Tone::Bad text="expired"/> })}
+                <span class="muted">
+                    {match token.last_used_at {
+                        Some(at) => view! { "last used " <Age at/> }.into_any(),
+                        None => "never used".into_any(),
+                    }}
+                </span>
+            </div>
+            <p class="muted">
+                "made by " {token.created_by} " " <Age at=token.created_at/>
+                {token.expires_at.map(|at| view! { ", works until " <time datetime=at.to_string()>{crate::view::absolute(at)}</time> })}
+            </p>
+            <details class="ask">
+                <summary class="button small danger-outline">{format!("Revoke {name}…")}</summary>
+                <div class="ask-body">
+                    <p>"Programs that use it are refused at once. This cannot be undone."</p>
+                    <ActionForm action=revoke>
+                        <input type="hidden" name="name" value=name/>
+                        <button class="button danger" type="submit">"Revoke this token"</button>
+                    </ActionForm>
+                </div>
+            </details>
+        </li>
+    }
+}
+
+#[component]
+fn Create(create: ServerAction<CreateToken>) -> impl IntoView {
+    let clock = use_clock();
+    let days = RwSignal::new(DAYS[1].0);
+    let expires_at = move || match days.get() {
+        0 => None,
+        days => Some(Timestamp::from_millis(clock.now().as_millis() + days * 24 * 60 * 60 * 1000).to_string()),
+    };
+    let choose = move |event| {
+        if let Ok(chosen) = event_target_value(&event).parse() {
+            days.set(chosen);
+        }
+    };
+    let refused = Signal::derive(move || create.value().get().and_then(Result::err));
+    view! {
+        <section class="card" aria-labelledby="create-title">
+            <header class="card-head"><h2 id="create-title">"Make a token"</h2></header>
+            <p class="muted card-note before-wasm">
+                "A token is shown once, and that needs scripts here. Without them use `release-manager token create`."
+            </p>
+            <ActionForm action=create attr:class="form">
+                <label class="form-field">
+                    <span>"Name"</span>
+                    <input type="text" name="name" autocomplete="off" autocapitalize="none" spellcheck="false" required/>
+                </label>
+                <GrantFields/>
+                <label class="form-field">
+                    <span>"Works for"</span>
+                    <select on:change=choose>
+                        {DAYS.map(|(number, text)| view! {
+                            <option value=number.to_string() selected=number == DAYS[1].0>{text}</option>
+                        }).collect_view()}
+                    </select>
+                </label>
+                {move || expires_at().map(|at| view! { <input type="hidden" name="expires_at" value=at/> })}
+                <RefusedText error=refused/>
+                <button class="button primary" type="submit" disabled=move || create.pending().get()>"Make token"</button>
+            </ActionForm>
+        </section>
+    }
+}

@@ -1,0 +1,228 @@
+//! The middleware: everything that a request must pass, in order.
+
+use app::error::{RpcError, RpcErrorKind};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, StatusCode};
+use leptos::server_fn::error::FromServerFnError;
+use release_manager::access::{AuditResult, Denied, Operation, Place, Principal, Trail};
+use release_manager::names::EnvironmentName;
+
+use super::caller::{Caller, not_logged_in};
+use super::table::{Access, environment};
+use super::{Client, Found, Gate};
+use crate::auth;
+use crate::http::error::Problem;
+use crate::store::AuditEntry;
+
+/// What is known of a request before it is let through.
+struct Asked {
+    access: Access,
+    environment: Option<EnvironmentName>,
+    method: Method,
+    path: String,
+    /// The path with its query.
+    wanted: String,
+    client: Client,
+    /// A person's browser asks for a page, or sends a form.
+    by_browser: bool,
+}
+
+/// Lets a request through, or says why not; writes what was changed or refused into the audit log.
+pub(in crate::http) async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(&gate, &request);
+    if asked.access == Access::Open {
+        return next.run(request).await;
+    }
+    let found = match gate.find(request.headers(), &asked.client).await {
+        Ok(found) => found,
+        Err(failure) => {
+            tracing::error!(error = %failure, "It cannot be looked up who is asking");
+            let detail = "the database failed: Release Manager's log says why".to_owned();
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database", detail).into_response();
+        }
+    };
+    let trail = Trail::default();
+    let (caller, impostor) = match found {
+        Found::Somebody(visit, credential) => {
+            (Some(Caller { visit, credential, client: asked.client, trail: trail.clone() }), None)
+        }
+        Found::Nobody => (None, None),
+        Found::Impostor(why) => (None, Some(why)),
+    };
+    let counted = caller.as_ref().map_or_else(|| auth::client(asked.client.address), Caller::counted_as);
+    if let Err(seconds) = gate.take(counted, asked.is_change()) {
+        return too_much(seconds, &asked);
+    }
+    if let Access::Needs(operation) = asked.access {
+        let principal = caller.as_ref().map(Caller::principal);
+        if let Some(refusal) = asked.refusal(operation, principal, impostor) {
+            let entry = asked.entry(operation, principal, AuditResult::Refused, Some(refusal.words));
+            if principal.is_some() || impostor.is_some() || asked.is_change() {
+                gate.keeper().audit.note(entry).await;
+            }
+            return refusal.answer;
+        }
+    }
+    let principal = caller.as_ref().map(|caller| caller.principal().clone());
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller.visit.clone());
+        request.extensions_mut().insert(trail.clone());
+        request.extensions_mut().insert(caller);
+    }
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
+    }
+    if let Access::Needs(operation) = asked.access {
+        record(&gate, &asked, operation, principal.as_ref(), &trail, response.status()).await;
+    }
+    response
+}
+
+/// A line for what was changed, and for what a handler has refused.
+async fn record(
+    gate: &Gate,
+    asked: &Asked,
+    operation: Operation,
+    principal: Option<&Principal>,
+    trail: &Trail,
+    status: StatusCode,
+) {
+    let (target, detail, noted) = trail.read();
+    let result = noted.unwrap_or(match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AuditResult::Refused,
+        status if status.is_client_error() || status.is_server_error() => AuditResult::Failed,
+        _ => AuditResult::Done,
+    });
+    let is_change = operation.rule().changes && asked.is_change();
+    if !is_change && result != AuditResult::Refused {
+        return;
+    }
+    let detail = detail.or_else(|| (result != AuditResult::Done).then(|| status.to_string()));
+    let entry = asked.entry(operation, principal, result, detail);
+    let target = target.or_else(|| entry.target.clone());
+    gate.keeper().audit.note(AuditEntry { target, ..entry }).await;
+}
+
+/// Why a request is not let through.
+struct Refusal {
+    words: String,
+    answer: Response,
+}
+
+impl Asked {
+    fn of(gate: &Gate, request: &Request) -> Self {
+        let path = request.uri().path().to_owned();
+        let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let access = match matched {
+            Some(matched) => gate.inner.table.find(request.method(), matched).unwrap_or_else(|| {
+                tracing::warn!(method = %request.method(), path = matched, "This route stands in no table of operations");
+                Access::Needs(Operation::Administer)
+            }),
+            // A file of the site, or the page that says that there is none.
+            None => Access::Public,
+        };
+        let environment = matched.and_then(|matched| environment(matched, &path)).and_then(|name| name.parse().ok());
+        let client = Client::of(gate.settings(), request.extensions(), request.headers());
+        let by_browser = !path.starts_with("/api/") && accepts_html(request.headers());
+        let wanted = request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string);
+        Self { access, environment, method: request.method().clone(), path, wanted, client, by_browser }
+    }
+
+    fn is_change(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
+    fn refusal(
+        &self,
+        operation: Operation,
+        principal: Option<&Principal>,
+        impostor: Option<&'static str>,
+    ) -> Option<Refusal> {
+        let Some(principal) = principal else {
+            let words = impostor.unwrap_or("nobody is logged in").to_owned();
+            return Some(Refusal { answer: self.log_in_first(impostor), words });
+        };
+        let answer = match &self.environment {
+            Some(environment) if operation.rule().place == Place::Environment => {
+                principal.may_in(operation, environment)
+            }
+            // Which environment it is stands in the body, or follows from a number: whoever handles it asks again.
+            _ => principal.might(operation),
+        };
+        let denied = answer.err()?;
+        Some(Refusal { words: denied.to_string(), answer: self.denied(denied) })
+    }
+
+    /// A browser is taken to the page where one logs in; a program is told.
+    fn log_in_first(&self, impostor: Option<&'static str>) -> Response {
+        if self.by_browser {
+            let next = if self.is_change() { "/" } else { &self.wanted };
+            let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            return Redirect::to(&format!("/login?next={next}")).into_response();
+        }
+        if self.path.starts_with("/rpc/") {
+            let error = RpcError::new(RpcErrorKind::LoggedOut, "you are not logged in any more: log in again");
+            return for_page(StatusCode::UNAUTHORIZED, &error);
+        }
+        let problem = match impostor {
+            Some(why) => Problem::new(StatusCode::UNAUTHORIZED, "login-required", why.to_owned()),
+            None => not_logged_in(),
+        };
+        let mut response = problem.into_response();
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+    }
+
+    fn denied(&self, denied: Denied) -> Response {
+        if self.path.starts_with("/rpc/") {
+            return for_page(StatusCode::FORBIDDEN, &RpcError::new(RpcErrorKind::Forbidden, denied.to_string()));
+        }
+        Problem::from(denied).into_response()
+    }
+
+    fn entry(
+        &self,
+        operation: Operation,
+        principal: Option<&Principal>,
+        result: AuditResult,
+        detail: Option<String>,
+    ) -> AuditEntry {
+        AuditEntry {
+            actor: principal.map_or_else(|| "nobody".to_owned(), |principal| principal.actor().to_string()),
+            address: Some(self.client.address.to_string()),
+            operation: operation.as_str().to_owned(),
+            target: Some(self.environment.as_ref().map_or_else(|| self.path.clone(), ToString::to_string)),
+            result,
+            detail,
+            times: 1,
+        }
+    }
+}
+
+/// An error as server functions send it.
+fn for_page(status: StatusCode, error: &RpcError) -> Response {
+    let mut response = Response::new(Body::from(error.ser()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn too_much(seconds: u64, asked: &Asked) -> Response {
+    let detail = format!("too many requests: try again in {seconds} s");
+    let mut response = if asked.path.starts_with("/rpc/") {
+        for_page(StatusCode::TOO_MANY_REQUESTS, &RpcError::new(RpcErrorKind::Unavailable, detail))
+    } else {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).into_response()
+    };
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}

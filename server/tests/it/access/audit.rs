@@ -1,0 +1,96 @@
+//! The audit log: what stands in it, and that nobody can change it unseen.
+
+use release_manager::access::{Accounts, AuditFilter, AuditRow, Role};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use server::store::{Broken, VerifyError};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use super::house::{House, everywhere};
+
+async fn rows(house: &House) -> Vec<AuditRow> {
+    house.keeper.audit(&AuditFilter { limit: 100, ..AuditFilter::default() }).await.unwrap().rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_and_refusals_stand_there_with_who_what_and_how_it_ended() {
+    let house = House::new().await;
+    let admin = house.token("root", everywhere(Role::Admin)).await;
+    let viewer = house.token("eye", everywhere(Role::Viewer)).await;
+    let add = json!({"name": "ada", "role": "deployer", "environments": ["preprod"], "password": "a secret password"});
+    let added = house.post("/api/users").bearer_auth(&admin).json(&add).send().await.unwrap();
+    assert_eq!(added.status(), StatusCode::CREATED);
+    let again = house.post("/api/users").bearer_auth(&admin).json(&add).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    let refused = house.post("/api/deploy/prod").bearer_auth(&viewer).json(&json!({"confirm": true})).send().await;
+    assert_eq!(refused.unwrap().status(), StatusCode::FORBIDDEN);
+    house.get("/api/users").bearer_auth(&viewer).send().await.unwrap();
+    house.get("/api/status").bearer_auth(&viewer).send().await.unwrap();
+    house.post("/api/deploy/prod").bearer_auth("rm_wrong").send().await.unwrap();
+
+    let mut told = rows(&house).await;
+    told.reverse();
+    let told: Vec<_> = told
+        .iter()
+        .map(|row| {
+            let target = row.target.as_deref().unwrap_or_default();
+            format!("{} {} {target} {}", row.actor, row.operation, row.result.as_str())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "token:root manage_access user ada done",
+            "token:root manage_access user ada failed",
+            "token:eye promote prod refused",
+            "token:eye manage_access /api/users refused",
+            "nobody promote prod refused",
+        ]
+    );
+    let csv = house.get("/api/audit?format=csv").bearer_auth(&admin).send().await.unwrap().text().await.unwrap();
+    assert!(csv.contains("\"added as deployer in preprod\""), "{csv}");
+    assert!(!csv.contains("a secret password"));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_changed_or_taken_out_is_named() {
+    for (statement, line) in [
+        ("update audit set actor = 'eve' where id = 2", 2),
+        ("update audit set times = 9 where id = 3", 3),
+        ("delete from audit where id = 1", 2),
+        ("delete from audit where id = 3", 3),
+    ] {
+        let house = House::new().await;
+        let admin = house.token("root", everywhere(Role::Admin)).await;
+        for number in 0..3 {
+            let body = json!({"name": format!("t{number}"), "role": "viewer"});
+            house.post("/api/tokens").bearer_auth(&admin).json(&body).send().await.unwrap();
+        }
+        house.store.verify().await.unwrap();
+        let path = house.home.path().join("release-manager.db");
+        let mut shell = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        assert!(sqlx::raw_sql(statement).execute(&mut shell).await.is_err(), "the schema forbids it");
+        let unguarded = "drop trigger audit_stays; drop trigger audit_never_changes";
+        sqlx::raw_sql(unguarded).execute(&mut shell).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut shell).await.unwrap();
+        shell.close().await.unwrap();
+        match house.store.verify().await {
+            Err(VerifyError::Broken(Broken::Audit(found))) => assert_eq!(found, line, "{statement}"),
+            other => panic!("{statement} went unseen: {other:?}"),
+        }
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_offers_no_way_to_take_a_line_out() {
+    let house = House::new().await;
+    let admin = house.token("root", everywhere(Role::Admin)).await;
+    for method in [Method::DELETE, Method::POST, Method::PUT, Method::PATCH] {
+        let answer = house.request(method, "/api/audit").bearer_auth(&admin).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    house.close().await;
+}

@@ -1,0 +1,9 @@
+//! Who may come in, and what they may do: the whole server over a real socket.
+
+mod audit;
+mod gate;
+mod house;
+mod login;
+mod matrix;
+mod oidc;
+mod secrets;
