@@ -38,6 +38,7 @@ bench: ## Measure start, memory, first load, commit to verdict, and stack deploy
 	@scripts/setup release
 	@scripts/bench
 	@scripts/bench-stack
+	@cargo bench --locked --quiet --package release-manager --bench plan
 
 openapi: ## Write docs/openapi.json, the description of the REST API
 	@UPDATE_OPENAPI=1 cargo test --quiet --locked --package server --lib http::openapi
