@@ -151,6 +151,11 @@ impl Findings {
             let message = "the stack is larger than 64 MiB once its variables and files are put in: make it smaller";
             self.refuse(place, message);
         }
+        self.has_room()
+    }
+
+    /// Whether the stack may still grow: when it may not, that was noted, and nothing more need be read.
+    pub(crate) fn has_room(&self) -> bool {
         self.text <= MOST_TEXT
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn env_files(
 
 pub(super) fn load(service: &Cursor<'_>, around: Surroundings<'_>, findings: &mut Findings) -> Environment {
     let mut environment = Environment::new();
-    if let Some(files) = around.files {
+    if let Some(files) = around.files.filter(|_| findings.has_room()) {
         let mut from_files = Environment::new();
         for file in env_files(service, around, findings) {
             let read = read(&file.value, files, around.variables);
