@@ -10,7 +10,7 @@ use crate::env_file;
 use crate::names::{CommitSha, RepoPath, ServiceName};
 use crate::pipeline::Environment;
 use crate::plan;
-use crate::ports::{Files, SourceError};
+use crate::ports::{Files, Source, SourceError};
 use crate::release::ServiceVersion;
 use crate::revision::Revision;
 use crate::stack::{self, Input, Reach, Stack, StackError, StackFile, Variables, Warning};
@@ -37,9 +37,32 @@ pub(crate) fn content_hash(stack: &Stack) -> String {
     format!("{:x}", Sha256::digest(&bytes))
 }
 
+/// Whether an environment could be deployed at a revision as far as its files say. Returns what a person should know.
+pub async fn rehearse(
+    source: &dyn Source,
+    bind_base: Option<&str>,
+    environment: &Environment,
+    revision: &Revision,
+) -> Result<Vec<Warning>, ManagerError> {
+    Ok(Reader { source, bind_base }.desire(environment, revision).await?.warnings)
+}
+
 impl Inner {
     /// Renders an environment at a revision. Every file is read at that very revision.
     pub(crate) async fn desire(&self, environment: &Environment, revision: &Revision) -> Result<Desired, ManagerError> {
+        let bind_base = self.settings.bind_base.as_deref();
+        Reader { source: self.ports.source.as_ref(), bind_base }.desire(environment, revision).await
+    }
+}
+
+/// Reads what an environment is rendered from.
+struct Reader<'a> {
+    source: &'a dyn Source,
+    bind_base: Option<&'a str>,
+}
+
+impl Reader<'_> {
+    async fn desire(&self, environment: &Environment, revision: &Revision) -> Result<Desired, ManagerError> {
         let at = &revision.sha;
         let variables = self.variables(environment, at).await?;
         let stack_files = try_join_all(environment.stack_files.iter().map(|path| self.stack_file(path, at))).await?;
@@ -47,11 +70,11 @@ impl Inner {
             stack: &environment.stack,
             files: &stack_files,
             variables: &variables,
-            bind_base: self.settings.bind_base.as_deref(),
+            bind_base: self.bind_base,
             reach: Reach::Repository,
         };
         let named = stack::referenced_files(input).map_err(ManagerError::Invalid)?;
-        let contents = try_join_all(named.iter().map(|path| self.ports.source.read(path, at))).await?;
+        let contents = try_join_all(named.iter().map(|path| self.source.read(path, at))).await?;
         let files: Files = named.into_iter().zip(contents).collect();
         let (stack, warnings) = stack::render(input, &files).map_err(ManagerError::Invalid)?;
         let versions = versions(&stack)?;
@@ -60,7 +83,7 @@ impl Inner {
 
     async fn variables(&self, environment: &Environment, at: &CommitSha) -> Result<Variables, ManagerError> {
         let path = &environment.env_file;
-        let text = self.ports.source.read(path, at).await?;
+        let text = self.source.read(path, at).await?;
         let place = |error: &env_file::EnvFileError| StackError { place: path.to_string(), message: error.to_string() };
         let mut variables =
             env_file::parse(&text).map_err(|errors| ManagerError::Invalid(errors.iter().map(place).collect()))?;
@@ -69,7 +92,7 @@ impl Inner {
     }
 
     async fn stack_file(&self, path: &RepoPath, at: &CommitSha) -> Result<StackFile, ManagerError> {
-        let bytes = self.ports.source.read(path, at).await?;
+        let bytes = self.source.read(path, at).await?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let message = format!("byte {} is not UTF-8: save the file as UTF-8", error.utf8_error().valid_up_to());
             ManagerError::Invalid(vec![StackError { place: path.to_string(), message }])

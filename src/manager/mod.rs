@@ -25,6 +25,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, watch as channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use desire::rehearse;
 pub use error::ManagerError;
 pub use pins::{Resolved, resolve_images};
 pub use readiness::{Condition, Readiness};

@@ -1,8 +1,12 @@
 //! The command line.
 
 mod access;
+mod backup;
+mod client;
 mod demo;
+mod doctor;
 mod door;
+mod generate;
 mod healthcheck;
 mod serve;
 mod stack;
@@ -48,9 +52,22 @@ enum Command {
     /// API tokens for programs: on the database of this machine, also while a server uses it.
     #[command(subcommand)]
     Token(access::TokenCommand),
+    /// Check settings, repository, Docker, database and clock, and say what is wrong and what to do.
+    Doctor(doctor::Args),
+    /// Make a verified copy of the database, whether or not the server runs.
+    Backup(backup::Backup),
+    /// Check a copy and put it in the place of the database, while the server does not run.
+    Restore(backup::Restore),
+    #[command(flatten)]
+    Client(client::Command),
+    /// Write completions for a shell.
+    Completions(generate::Completions),
+    /// Write the manual page.
+    Man(generate::Man),
 }
 
-/// A command that failed, and the exit code that says which kind of failure it is.
+/// A command that failed, and the exit code that says which kind of failure it is. The codes are those of
+/// `docs/cli.md`; from 64 on they are those of sysexits.h.
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
@@ -69,6 +86,41 @@ impl Failure {
     #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
     pub fn new(message: impl ToString) -> Self {
         Self { code: 1, message: Some(message.to_string()) }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
+    fn with(code: u8, message: impl ToString) -> Self {
+        Self { code, message: Some(message.to_string()) }
+    }
+
+    /// Arguments that do not go together.
+    fn usage(message: impl ToString) -> Self {
+        Self::with(2, message)
+    }
+
+    /// A deployment that was followed to its end and did not succeed.
+    fn no_success(message: impl ToString) -> Self {
+        Self::with(3, message)
+    }
+
+    /// Nothing would change.
+    fn nothing_to_do(message: impl ToString) -> Self {
+        Self::with(4, message)
+    }
+
+    /// The server, the Engine or the repository cannot be reached (`EX_UNAVAILABLE`).
+    fn unavailable(message: impl ToString) -> Self {
+        Self::with(69, message)
+    }
+
+    /// The login or token is missing or may not do this (`EX_NOPERM`).
+    fn permission(message: impl ToString) -> Self {
+        Self::with(77, message)
+    }
+
+    /// Whether the same may well work a moment later.
+    fn may_pass(&self) -> bool {
+        matches!(self.code, 69 | 75)
     }
 
     /// A wrong setting (`EX_CONFIG` of sysexits.h).
@@ -111,6 +163,12 @@ impl Cli {
     }
 }
 
+/// Writes a line to standard output.
+fn print_line(text: &dyn std::fmt::Display) -> Result<(), Failure> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}").map_err(Failure::new)
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::new)
 }
@@ -118,7 +176,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 impl Command {
     /// Whoever waits for a command reads what it prints; a server's log is all that it says.
     fn usual_log_level(&self) -> &'static str {
-        if matches!(self, Self::Stack(_) | Self::User(_) | Self::Token(_)) { "warn" } else { "info" }
+        if matches!(self, Self::Serve | Self::Demo(_) | Self::DbInit) { "info" } else { "warn" }
     }
 
     async fn run(self) -> Result<(), Failure> {
@@ -130,6 +188,15 @@ impl Command {
             Self::DbInit => serve::init_database().await,
             Self::User(command) => access::user(command).await,
             Self::Token(command) => access::token(command).await,
+            Self::Doctor(args) => args.run().await,
+            Self::Backup(args) => args.run().await,
+            Self::Restore(args) => args.run().await,
+            Self::Client(command) => command.run().await,
+            Self::Completions(args) => {
+                args.run();
+                Ok(())
+            }
+            Self::Man(args) => args.run(),
         }
     }
 }

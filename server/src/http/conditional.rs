@@ -1,6 +1,6 @@
 //! `ETag` and `If-None-Match`: whoever asks again for what has not changed gets a 304 and no body.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,19 +10,21 @@ use sha2::{Digest, Sha256};
 
 use super::error::Problem;
 
-/// The largest answer that is held to be named: a page of history with all its evidence stays far below.
-const LARGEST: usize = 32 * 1024 * 1024;
+/// The largest answer that is named: a page of history with all its evidence stays far below.
+const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// Names the JSON that a `GET` is answered with by its SHA-256.
 pub(super) async fn conditional(request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let known = request.headers().get(IF_NONE_MATCH).cloned();
     let response = next.run(request).await;
-    if !is_read || response.status() != StatusCode::OK || !is_json(response.headers()) {
+    // What is sent as it is made has no length, and is never held as a whole.
+    let is_whole = response.body().size_hint().exact().is_some_and(|length| length <= LARGEST);
+    if !is_read || response.status() != StatusCode::OK || !is_json(response.headers()) || !is_whole {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, LARGEST).await else {
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
         let detail = "the answer could not be made: Release Manager's log says why".to_owned();
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response();
     };

@@ -39,6 +39,18 @@ impl From<PathRejection> for Problem {
     }
 }
 
+/// How many entries a page has: what was asked for, or the usual number. More than `most`, or none, is refused.
+pub(super) fn page_length(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    match asked {
+        None => Ok(usual),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => {
+            let detail = format!("`limit`: {limit} was read: use 1 to {most}");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail))
+        }
+    }
+}
+
 /// An order that cannot be taken back says so in words.
 pub(super) fn confirmed(confirm: bool, to: &str) -> Result<(), Problem> {
     if confirm {

@@ -24,6 +24,7 @@ use futures::stream::BoxStream;
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
 use release_manager::names::StackName;
 use release_manager::ports::{Swarm, SwarmError};
+use release_manager::time::Timestamp;
 use serde_json::Value;
 
 use client::{Client, READ};
@@ -55,6 +56,14 @@ impl DockerSwarm {
     /// as with a real one, and no operating system lies between, so that a paused clock drives both sides.
     pub fn within(name: &str, dial: Dial) -> Self {
         Self { client: Client::within(name, dial), registries: None }
+    }
+}
+
+impl DockerSwarm {
+    /// The Engine's clock, as it tells it.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, SwarmError> {
+        let info = self.client.get("/info", &[]).await?;
+        Ok(read::text(&info, "/SystemTime").and_then(|time| time.parse().ok()))
     }
 }
 

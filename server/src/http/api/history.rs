@@ -2,16 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, LINK};
 use release_manager::deployment::{HistoryFilter, HistoryRow, Status};
 use release_manager::names::{Actor, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use super::schema;
 use crate::http::AppState;
 use crate::http::error::Problem;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, page_length};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -27,8 +30,11 @@ pub(super) struct HistoryQuery {
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
     /// Leave out so many of the newest.
-    #[param(minimum = 0, default = 0)]
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 4_294_967_295_u64, default = 0)]
     offset: Option<u32>,
+    /// Go on behind the page whose `next_cursor` this is, whatever has come since; 0 for the newest. Instead of `offset`.
+    #[param(minimum = 0)]
+    cursor: Option<i64>,
 }
 
 /// A page of history.
@@ -40,7 +46,15 @@ pub(in crate::http) struct History {
     total: u64,
     limit: u32,
     offset: u32,
+    /// Only with `cursor`: where the next page begins; `null` on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    next_cursor: Option<NextCursor>,
 }
+
+/// The number of the row behind which the next page begins; `None` on the last one.
+#[derive(Serialize)]
+pub(in crate::http) struct NextCursor(Option<i64>);
 
 /// What one deployment did to one service.
 #[derive(Serialize, ToSchema)]
@@ -79,22 +93,46 @@ impl From<HistoryRow> for HistoryEntry {
     }
 }
 
-/// One row for each service of each deployment, newest first.
+/// One row for each service of each deployment, newest first. `Link` leads to the next page.
 #[utoipa::path(get, path = "/api/history", tag = "History", params(HistoryQuery), responses(
     (status = 200, description = "A page of history", body = History),
+    (status = 400, description = "A parameter cannot be used", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn history(
     State(state): State<AppState>,
     Query(query): Query<HistoryQuery>,
-) -> Result<Json<History>, Problem> {
+) -> Result<(HeaderMap, Json<History>), Problem> {
+    if query.cursor.is_some() && query.offset.is_some() {
+        let detail = "`cursor` and `offset` do not go together: use one of them".to_owned();
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail));
+    }
     let filter = HistoryFilter {
         environment: query.environment,
         service: query.service,
-        limit: query.limit.unwrap_or(50).clamp(1, 500),
+        limit: page_length(query.limit, 50, 500)?,
         offset: query.offset.unwrap_or(0),
+        before: query.cursor.filter(|cursor| *cursor > 0),
         ..HistoryFilter::default()
     };
     let page = state.manager.history(&filter).await?;
+    let next = page.rows.last().filter(|_| page.more).map(|row| row.id);
     let deployments = page.rows.into_iter().map(HistoryEntry::from).collect();
-    Ok(Json(History { deployments, total: page.total, limit: filter.limit, offset: filter.offset }))
+    let links = next.map(|next| link(&filter, next)).unwrap_or_default();
+    let next_cursor = query.cursor.map(|_| NextCursor(next));
+    let history = History { deployments, total: page.total, limit: filter.limit, offset: filter.offset, next_cursor };
+    Ok((links, Json(history)))
+}
+
+/// Leads to the page behind the row (RFC 8288).
+fn link(filter: &HistoryFilter, next: i64) -> HeaderMap {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("cursor", &next.to_string()).append_pair("limit", &filter.limit.to_string());
+    if let Some(environment) = &filter.environment {
+        query.append_pair("environment", environment.as_str());
+    }
+    if let Some(service) = &filter.service {
+        query.append_pair("service", service.as_str());
+    }
+    let link = HeaderValue::from_str(&format!("</api/history?{}>; rel=\"next\"", query.finish()));
+    link.into_iter().map(|link| (LINK, link)).collect()
 }

@@ -16,7 +16,7 @@ use super::schema;
 use super::source::Commit;
 use crate::http::AppState;
 use crate::http::error::Problem;
-use crate::http::extract::{Path, Query};
+use crate::http::extract::{Path, Query, page_length};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -100,12 +100,13 @@ impl From<DeployedRelease> for ReleaseEntry {
 /// What was deployed, newest first: revision, versions and images.
 #[utoipa::path(get, path = "/api/releases", tag = "History", params(ReleasesQuery), responses(
     (status = 200, description = "A page of releases", body = Releases),
+    (status = 400, description = "A parameter cannot be used", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn releases(
     State(state): State<AppState>,
     Query(query): Query<ReleasesQuery>,
 ) -> Result<Json<Releases>, Problem> {
-    let limit = query.limit.unwrap_or(20).clamp(1, 100);
+    let limit = page_length(query.limit, 20, 100)?;
     // One more than asked for tells whether there is a next page.
     let filter = ReleaseFilter { environment: query.environment, before: query.cursor, limit: limit + 1 };
     let mut known = state.manager.releases(&filter).await?;

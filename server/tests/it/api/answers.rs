@@ -146,6 +146,26 @@ async fn releases_are_paged_by_cursor_and_show_no_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn history_is_walked_by_cursor_whatever_comes_meanwhile() {
+    let world = World::new().await;
+    world.until_preprod_runs("1").await;
+    let first = world.get("/api/history?cursor=0&limit=1").await;
+    assert_eq!((&first.json()["total"], first.json()["deployments"].as_array().unwrap().len()), (&json!(2), 1));
+    let next = first.json()["next_cursor"].as_i64().unwrap();
+    assert_eq!(first.header("link"), format!("</api/history?cursor={next}&limit=1>; rel=\"next\""));
+
+    world.source.commit("Update web", &[("env/.env.preprod", Some("WEB_VERSION=2\nWORKER_VERSION=1\n"))]);
+    world.post("/api/sync", &json!({})).await;
+    world.until_preprod_runs("2").await;
+    let second = world.get(&format!("/api/history?cursor={next}&limit=1&environment=preprod")).await;
+    assert_eq!(second.json()["deployments"][0]["id"], json!(next - 1), "the next row, although another has come");
+    assert_eq!((&second.json()["next_cursor"], second.header("link")), (&json!(null), ""));
+    let both = world.get("/api/history?cursor=3&offset=1").await;
+    assert_eq!((both.status.as_u16(), &both.json()["type"]), (400, &json!("/problems/bad-request")));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_source_can_be_asked_at_once() {
     let world = World::new().await;
     world.until_preprod_runs("1").await;

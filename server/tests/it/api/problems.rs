@@ -26,6 +26,8 @@ async fn every_error_is_a_problem_document_with_the_id_of_its_request() {
     check(&world.get("/api/plan/Moon").await, 400, "bad-request");
     check(&world.get("/api/deployments/many").await, 400, "bad-request");
     check(&world.get("/api/history?limit=many").await, 400, "bad-request");
+    check(&world.get("/api/history?limit=0").await, 400, "bad-request");
+    check(&world.get("/api/releases?limit=101").await, 400, "bad-request");
     check(&world.get("/api/history?colour=red").await, 400, "bad-request");
     check(&world.post("/api/deploy/prod", &json!({ "confirm": false })).await, 422, "not-confirmed");
     check(&world.post("/api/deploy/prod", &json!({})).await, 422, "not-confirmed");

@@ -19,6 +19,7 @@ use server::metrics::Metrics;
 use server::store::Store;
 use server::swarm::DockerSwarm;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -115,6 +116,14 @@ impl World {
         };
         let router = router(Arc::clone(&manager), surface);
         Self { manager, store, source, router, tasks, _engine: engine, _home: home }
+    }
+
+    /// Serves on a port of its own, until the test ends. Returns the address.
+    pub(super) async fn listen(&self) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, self.router.clone()).into_future());
+        format!("http://{address}")
     }
 
     /// Where the database lies.
