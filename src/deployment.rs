@@ -25,6 +25,21 @@ pub enum Cause {
     },
     /// A person gave a stack file to the command line.
     CommandLine,
+    /// A person had tried again what had not succeeded.
+    Retry {
+        /// The deployment that had not.
+        of: DeploymentId,
+    },
+    /// A person had the tasks of a service started anew.
+    Restart {
+        /// The service.
+        service: ServiceName,
+    },
+    /// What another deployment had changed was put back as it was before.
+    Return {
+        /// That deployment.
+        from: DeploymentId,
+    },
 }
 
 /// The kind of a [`Cause`], for whoever looks for deployments of one kind.
@@ -39,11 +54,18 @@ pub enum CauseKind {
     Rollback,
     /// [`Cause::CommandLine`]
     CommandLine,
+    /// [`Cause::Retry`]
+    Retry,
+    /// [`Cause::Restart`]
+    Restart,
+    /// [`Cause::Return`]
+    Return,
 }
 
 impl CauseKind {
     /// All kinds, in the order in which people are shown them.
-    pub const ALL: [Self; 4] = [Self::Sync, Self::Promotion, Self::Rollback, Self::CommandLine];
+    pub const ALL: [Self; 7] =
+        [Self::Sync, Self::Promotion, Self::Rollback, Self::CommandLine, Self::Retry, Self::Restart, Self::Return];
 
     /// The word in history and in URLs.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +74,9 @@ impl CauseKind {
             Self::Promotion => "promotion",
             Self::Rollback => "rollback",
             Self::CommandLine => "command_line",
+            Self::Retry => "retry",
+            Self::Restart => "restart",
+            Self::Return => "return",
         }
     }
 
@@ -69,6 +94,9 @@ impl Cause {
             Self::Promotion { .. } => CauseKind::Promotion,
             Self::Rollback { .. } => CauseKind::Rollback,
             Self::CommandLine => CauseKind::CommandLine,
+            Self::Retry { .. } => CauseKind::Retry,
+            Self::Restart { .. } => CauseKind::Restart,
+            Self::Return { .. } => CauseKind::Return,
         }
     }
 }
@@ -310,6 +338,9 @@ pub struct Deployment {
     pub started_at: Timestamp,
     /// How it ended and when; `None` while it runs.
     pub ended: Option<(Timestamp, Outcome)>,
+    /// What a person should know of it besides the verdicts, oldest first.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Deployment {

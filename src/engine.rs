@@ -253,3 +253,13 @@ pub enum Write {
         id: String,
     },
 }
+
+impl Write {
+    /// The spec of a service that is made or changed.
+    pub fn service_spec(&self) -> Option<&Value> {
+        match self {
+            Self::CreateService { spec } | Self::UpdateService { spec, .. } => Some(spec),
+            _ => None,
+        }
+    }
+}

@@ -142,7 +142,8 @@ fn of_environment(facts: &[Fact], environment: &EnvironmentName, span: Span, now
 /// What goes back to an older release says nothing of how fast a change arrives.
 fn lead_time(fact: &Fact, ended: Timestamp) -> Option<f64> {
     let committed = fact.committed_at?;
-    (fact.cause != CauseKind::Rollback).then(|| ended.seconds_since(committed))
+    (!matches!(fact.cause, CauseKind::Rollback | CauseKind::Restart | CauseKind::Return))
+        .then(|| ended.seconds_since(committed))
 }
 
 impl Step {

@@ -7,6 +7,7 @@ pub mod access;
 pub mod deployment;
 pub mod diff;
 pub mod health;
+pub mod hold;
 pub mod live;
 pub mod names;
 pub mod pipeline;

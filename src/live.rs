@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Cause, Status, Step, Verdict};
 use crate::health::EnvironmentHealth;
+use crate::hold::Hold;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::revision::Revision;
 use crate::time::Timestamp;
@@ -125,6 +126,8 @@ pub struct LiveEnvironment {
     pub deployment: Option<Progress>,
     /// Why the newest revision is not deployed here.
     pub problem: Option<Problem>,
+    /// Why nothing new is brought here, and who says so.
+    pub hold: Option<Hold>,
 }
 
 /// Everything that moves.

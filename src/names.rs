@@ -140,6 +140,14 @@ name!(
 );
 
 name!(
+    /// Why a person holds an environment.
+    HoldReason,
+    "a reason",
+    "use 1 to 500 characters in one line, not only blanks",
+    |raw| !raw.trim().is_empty() && raw.chars().count() <= 500 && !raw.chars().any(char::is_control)
+);
+
+name!(
     /// Who logs in, and whom history names. Some identity providers give e-mail addresses.
     UserName,
     "a user name",
@@ -266,6 +274,11 @@ mod tests {
             &["1", "v3.4.4", "2025.04.0", "latest", "_x", &digest],
             &["", "$(rm)", "../x", "a b", "<script>", ".1", "-1", "sha256:abc", &"x".repeat(129)],
         );
+    }
+
+    #[test]
+    fn a_reason_says_something_in_one_line() {
+        check::<HoldReason>(&["moving house", "até amanhã"], &["", "   ", "one\ntwo", &"x".repeat(501)]);
     }
 
     #[test]

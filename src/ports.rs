@@ -9,11 +9,12 @@ use futures::stream::BoxStream;
 use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome, Status};
 use crate::engine::{LiveStack, Observation, Pinned, Write};
 use crate::health::EnvironmentHealth;
+use crate::hold::Hold;
 use crate::insights::Fact;
 use crate::judge::Target;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
 use crate::plan::Plan;
-use crate::release::Release;
+use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
 use crate::time::Timestamp;
@@ -130,11 +131,25 @@ pub trait Swarm: Send + Sync {
     /// [`SwarmError::NotFound`] where its registry says that there is no such image and the manager has none either.
     async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError>;
 
+    /// Whether there is such an image for the Swarm to get: on the Engine itself, else in its registry.
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError>;
+
     /// The last log lines of a task, oldest first; at most `lines`.
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError>;
 
     /// Wakes whoever watches: one item for each change that the Engine tells of. Ends when the connection does.
     async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError>;
+}
+
+/// Whether an image can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImagePresence {
+    /// It is there.
+    Found,
+    /// Its registry says that there is none.
+    Missing,
+    /// Nobody could say, and why: the registry is out of reach, or wants a login.
+    Unknown(String),
 }
 
 /// Why the Swarm did not do as asked.
@@ -221,7 +236,7 @@ pub struct NewDeployment {
     pub started_at: Timestamp,
 }
 
-/// A deployment that was accepted and is not over.
+/// A deployment that was accepted, and what has been done of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenDeployment {
     /// Its number.
@@ -254,6 +269,19 @@ pub enum JournalEntry {
     CancelRequested {
         /// Who.
         by: Actor,
+        /// Whether what was written is to be put back at once.
+        #[serde(default)]
+        go_back: bool,
+    },
+    /// Once it is over, what it has changed is to be put back as it was before.
+    GoingBack {
+        /// Who wants that.
+        by: Actor,
+    },
+    /// Something that a person should know of it besides the verdicts.
+    Noted {
+        /// The sentence.
+        message: String,
     },
     /// A service has its verdict.
     Judged {
@@ -318,6 +346,48 @@ pub struct ReleaseFilter {
     pub limit: u32,
 }
 
+/// What success has proved of an environment, service by service, and which deployment tells of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    /// Every service.
+    pub services: BTreeMap<ServiceName, Stood>,
+    /// The newest deployment that succeeded as a whole, also where it wrote nothing.
+    pub success: Option<DeploymentId>,
+}
+
+/// How far success has proved one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// Its version.
+    pub version: ServiceVersion,
+    /// The deployment whose release tells how it was rendered: the one that it succeeded in last, or a newer one that
+    /// succeeded as a whole and left it so. One that came after a deployment had written it without success tells
+    /// nothing. `None` where it was only adopted.
+    pub told_by: Option<DeploymentId>,
+}
+
+/// The newest deployment here that came from the source, as far as a machine must know it before it starts another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Its number.
+    pub id: DeploymentId,
+    /// [`NewDeployment::content_hash`].
+    pub content_hash: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Whether another release has been brought here since: by a promotion, a rollback or a return.
+    pub moved: bool,
+}
+
+/// A service whose newest deployment has not proved it, although its spec was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproved {
+    /// That deployment.
+    pub deployment: DeploymentId,
+    /// The version before it, if there was one.
+    pub from: Option<Version>,
+}
+
 /// The memory: SQLite.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -330,6 +400,9 @@ pub trait Ledger: Send + Sync {
     /// Closes a deployment, once.
     async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError>;
 
+    /// A deployment as it was accepted, with its journal, whether it is over or not.
+    async fn recorded(&self, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError>;
+
     /// The deployments that are not over.
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError>;
 
@@ -341,6 +414,28 @@ pub trait Ledger: Send + Sync {
 
     /// The deployment that was started last here, if any ever was.
     async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError>;
+
+    /// What success has proved of an environment, or had proved before that deployment; `None` while nothing is known.
+    async fn standing(
+        &self,
+        environment: &EnvironmentName,
+        before: Option<DeploymentId>,
+    ) -> Result<Option<Standing>, LedgerError>;
+
+    /// The newest deployment here that a sync or a retry started, if there ever was one.
+    async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError>;
+
+    /// The services that were written last by a deployment that did not see them succeed.
+    async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError>;
+
+    /// Holds an environment, in place of the hold that it may be under.
+    async fn hold(&self, environment: &EnvironmentName, hold: &Hold) -> Result<(), LedgerError>;
+
+    /// Ends the hold of an environment. Returns whether there was one.
+    async fn resume(&self, environment: &EnvironmentName, by: &Actor, at: Timestamp) -> Result<bool, LedgerError>;
+
+    /// The environments that are held.
+    async fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, LedgerError>;
 
     /// One deployment.
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError>;

@@ -40,6 +40,36 @@ pub struct Release {
     pub revision: Option<Revision>,
     /// Every service of the environment.
     pub services: BTreeMap<ServiceName, ServiceVersion>,
+    /// The services that were rendered at another revision: those that a partial deployment left as they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<ServiceName, Option<Revision>>,
+}
+
+impl Release {
+    /// A release whose services are all of one revision.
+    pub fn new(revision: Option<Revision>, services: BTreeMap<ServiceName, ServiceVersion>) -> Self {
+        Self { revision, services, elsewhere: BTreeMap::new() }
+    }
+
+    /// A release whose services may each be of another revision; `revision` is the one that people are told.
+    pub fn mixed(
+        revision: Option<Revision>,
+        services: impl IntoIterator<Item = (ServiceName, (ServiceVersion, Option<Revision>))>,
+    ) -> Self {
+        let mut release = Self::new(revision, BTreeMap::new());
+        for (name, (version, own)) in services {
+            if own != release.revision {
+                release.elsewhere.insert(name.clone(), own);
+            }
+            release.services.insert(name, version);
+        }
+        release
+    }
+
+    /// The revision at which a service was rendered.
+    pub fn revision_of(&self, service: &ServiceName) -> Option<&Revision> {
+        self.elsewhere.get(service).map_or(self.revision.as_ref(), Option::as_ref)
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::{Deployment, HistoryRow};
 use crate::diff::{FieldChange, Finding, ServiceChange};
 use crate::live::Progress;
-use crate::names::{Actor, CommitSha, EnvironmentName, ServiceName, StackName};
+use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
 use crate::release::Release;
 use crate::revision::Revision;
@@ -78,10 +78,23 @@ pub struct Comparison {
     pub plan_hash: Option<String>,
 }
 
+/// What a rollback would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollbackPlan {
+    /// The deployment whose release would be restored.
+    pub to: DeploymentId,
+    /// When that one was accepted.
+    pub started_at: Timestamp,
+    /// Whether the environment follows the source, so that it would be held until a newer revision comes.
+    pub holds: bool,
+    /// What would change; both of its sides are the environment itself.
+    pub comparison: Comparison,
+}
+
 /// What would be done to a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedAction {
-    /// `create`, `update` or `remove`.
+    /// `create`, `update`, `remove`, or `watch` for what was written before without success and is live all the same.
     pub verb: String,
     /// Why, in words.
     pub reason: String,

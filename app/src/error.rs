@@ -80,18 +80,27 @@ impl From<release_manager::manager::ManagerError> for RpcError {
         use release_manager::ports::LedgerError;
 
         let kind = match &error {
-            Error::UnknownEnvironment(_) | Error::UnknownDeployment(_) => Kind::NotFound,
+            Error::UnknownEnvironment(_)
+            | Error::UnknownDeployment(_)
+            | Error::UnknownRow(_)
+            | Error::OtherEnvironment(..) => Kind::NotFound,
             Error::UnknownService(_)
             | Error::NoOrigin(_)
             | Error::Invalid(_)
             | Error::NotAutomatic(_)
             | Error::TriedBefore(_)
             | Error::StillLive(_)
+            | Error::NotProved(_)
+            | Error::NoWayBack(_)
             | Error::MassRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
-            Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) => Kind::UpToDate,
-            Error::Blocked(_) => Kind::Blocked,
+            Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) | Error::NotHeld(_) => Kind::UpToDate,
+            Error::Blocked(_) | Error::Held(..) => Kind::Blocked,
+            Error::Internal(_) => {
+                tracing::error!(%error, "Could not answer a page");
+                Kind::Internal
+            }
             Error::Source(_) | Error::Swarm(_) | Error::Stopping | Error::Preparing(_) => Kind::Unavailable,
             Error::Ledger(failure @ LedgerError::Failed { source, .. }) => {
                 tracing::error!(error = %failure, %source, "Could not answer a page");

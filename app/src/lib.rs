@@ -34,7 +34,7 @@ use leptos_router::{SsrMode, path};
 use crate::components::{Banners, CommandPalette, Header, ToastRegion};
 use crate::pages::{
     AboutPage, AccountPage, AuditPage, ChangesPage, DashboardPage, DeploymentPage, HealthPage, HistoryPage,
-    InsightsPage, LoginPage, NotFoundPage, ServicePage, SettingsPage, TokensPage, UsersPage,
+    InsightsPage, LoginPage, NotFoundPage, RollbackPage, ServicePage, SettingsPage, TokensPage, UsersPage,
 };
 
 /// The whole application: what every page has, and the routes.
@@ -59,6 +59,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("/changes/:environment") view=ChangesPage ssr=SsrMode::Async/>
                     <Route path=path!("/deployments/:id") view=DeploymentPage ssr=SsrMode::Async/>
+                    <Route path=path!("/rollback/:environment/:id") view=RollbackPage ssr=SsrMode::Async/>
                     <Route path=path!("/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/health") view=HealthPage ssr=SsrMode::Async/>
                     <Route path=path!("/services/:service") view=ServicePage ssr=SsrMode::Async/>

@@ -4,8 +4,8 @@
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use release_manager::deployment::{HistoryFilter, HistoryPage};
-use release_manager::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
-use release_manager::views::{Comparison, DeploymentView, Overview};
+use release_manager::names::{CommitSha, DeploymentId, EnvironmentName, HoldReason, ServiceName};
+use release_manager::views::{Comparison, DeploymentView, Overview, RollbackPlan};
 
 #[cfg(feature = "ssr")]
 use crate::access::ssr as access;
@@ -53,13 +53,67 @@ pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcErro
     Ok(id)
 }
 
-/// Stops a deployment at the next safe point.
+/// Stops a deployment at the next safe point; with `go_back` what it has written is put back as it was before.
 #[server(prefix = "/rpc", endpoint = "cancel")]
-pub async fn cancel(id: DeploymentId) -> Result<(), RpcError> {
+pub async fn cancel(id: DeploymentId, #[server(default)] go_back: bool) -> Result<(), RpcError> {
     let environment = access::manager()?.deployment(id).await?.deployment.environment;
     let (manager, actor) = access::order(Operation::Cancel, &environment)?;
     access::note_detail(&format_args!("deployment {id}"));
-    Ok(manager.cancel(actor, id).await?)
+    Ok(manager.cancel(actor, id, go_back).await?)
+}
+
+/// What a rollback of `environment` to the release of deployment `to` would do: of everything (`all`), or of these
+/// services.
+#[server(GetRollbackPlan, prefix = "/rpc", endpoint = "rollback-plan", input = GetUrl)]
+pub async fn rollback_plan(
+    environment: EnvironmentName,
+    to: DeploymentId,
+    #[server(default)] all: bool,
+    #[server(default)] services: Vec<ServiceName>,
+) -> Result<RollbackPlan, RpcError> {
+    let scope = ssr::scope(all, services)?;
+    Ok(access::manager()?.plan_rollback(&environment, to, scope.as_ref()).await?)
+}
+
+/// Restores everything (`all`), or these services, as deployment `to` left them, provided the plan is still the one of
+/// the hash `seen`.
+#[server(prefix = "/rpc", endpoint = "rollback")]
+pub async fn rollback(
+    environment: EnvironmentName,
+    to: DeploymentId,
+    #[server(default)] all: bool,
+    #[server(default)] services: Vec<ServiceName>,
+    seen: String,
+) -> Result<DeploymentId, RpcError> {
+    let scope = ssr::scope(all, services)?;
+    let (manager, actor) = access::order(Operation::RollBack, &environment)?;
+    let id = manager.roll_back(actor, &environment, to, scope, Some(&seen)).await?;
+    ssr::show_deployment(id);
+    Ok(id)
+}
+
+/// Brings nothing new to an environment until it is resumed.
+#[server(prefix = "/rpc", endpoint = "hold")]
+pub async fn hold(environment: EnvironmentName, reason: HoldReason) -> Result<(), RpcError> {
+    let (manager, actor) = access::order(Operation::Hold, &environment)?;
+    manager.hold(actor, &environment, reason).await?;
+    Ok(())
+}
+
+/// Ends the hold of an environment.
+#[server(prefix = "/rpc", endpoint = "resume")]
+pub async fn resume(environment: EnvironmentName) -> Result<(), RpcError> {
+    let (manager, actor) = access::order(Operation::Hold, &environment)?;
+    Ok(manager.resume(actor, &environment).await?)
+}
+
+/// Starts all tasks of a service anew.
+#[server(prefix = "/rpc", endpoint = "restart")]
+pub async fn restart(environment: EnvironmentName, service: ServiceName) -> Result<DeploymentId, RpcError> {
+    let (manager, actor) = access::order(Operation::Restart, &environment)?;
+    let id = manager.restart(actor, &environment, &service).await?;
+    ssr::show_deployment(id);
+    Ok(id)
 }
 
 /// One deployment with everything that is known of it.

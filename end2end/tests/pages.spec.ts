@@ -15,6 +15,7 @@ const pages = [
   { path: "/", heading: "Dashboard", text: "jellyfin" },
   { path: "/changes/prod", heading: "Changes to prod", text: "jellyfin" },
   { path: "/deployments/1", heading: "Deployment 1", text: "jellyfin" },
+  { path: "/rollback/preprod/1", heading: "Roll preprod back", text: "jellyfin" },
   { path: "/history", heading: "History", text: "jellyfin" },
   { path: "/health", heading: "Health", text: "jellyfin" },
   { path: "/services/jellyfin", heading: "jellyfin", text: "Versions over time" },

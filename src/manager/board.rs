@@ -24,6 +24,7 @@ impl Board {
             health: EnvironmentHealth { checked_at: None, services: BTreeMap::new() },
             deployment: None,
             problem: None,
+            hold: None,
         };
         let environments = pipeline.environments().iter().map(|known| (known.name.clone(), environment.clone()));
         let source = SourceState {

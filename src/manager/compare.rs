@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join_all;
+
 use super::desire::{self, Desired};
 use super::error::sentences;
+use super::proven::Proven;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::Cause;
 use crate::diff::{Finding, diff};
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::Environment;
-use crate::plan::{self, Action, ActionKind, Plan};
-use crate::ports::{Current, NewDeployment};
+use crate::plan::{self, Action, ActionKind, Part, Plan, compose};
+use crate::ports::NewDeployment;
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
@@ -21,22 +24,44 @@ type Versions = BTreeMap<ServiceName, ServiceVersion>;
 /// Both sides of a promotion.
 struct Sides {
     origin: EnvironmentName,
-    proven: Versions,
-    revision: Option<Revision>,
-    target: Option<Current>,
+    from: Option<Proven>,
+    target: Option<Proven>,
 }
 
-/// A promotion that could be started as it is.
-struct Candidate {
-    release: Release,
-    stack: Stack,
-    plan: Plan,
-    content_hash: String,
+/// A deployment that could be started as it is.
+pub(super) struct Candidate {
+    pub(super) release: Release,
+    pub(super) stack: Stack,
+    pub(super) plan: Plan,
+    pub(super) content_hash: String,
+}
+
+impl Candidate {
+    /// Refuses what cannot work, and what would do nothing.
+    pub(super) fn worth_doing(self) -> Result<Self, ManagerError> {
+        if !self.plan.blockers.is_empty() {
+            return Err(ManagerError::Blocked(self.plan.blockers));
+        }
+        if self.plan.has_work() { Ok(self) } else { Err(ManagerError::UpToDate) }
+    }
 }
 
 impl Sides {
     fn running(&self) -> Versions {
         self.target.as_ref().map(|target| target.release.services.clone()).unwrap_or_default()
+    }
+
+    fn proven(&self) -> Versions {
+        self.from.as_ref().map(|from| from.release.services.clone()).unwrap_or_default()
+    }
+
+    fn revision(&self) -> Option<&Revision> {
+        self.from.as_ref().and_then(|from| from.release.revision.as_ref())
+    }
+
+    /// The revision at which the environment before has proved a service.
+    fn revision_of(&self, service: &ServiceName) -> Option<&Revision> {
+        self.from.as_ref().and_then(|from| from.release.revision_of(service)).or_else(|| self.revision())
     }
 
     /// The comparison before any plan is made.
@@ -45,9 +70,9 @@ impl Sides {
         Comparison {
             from: self.origin.clone(),
             to: to.clone(),
-            changes: diff(&self.running(), &self.proven),
+            changes: diff(&self.running(), &self.proven()),
             from_sha: running.map(|revision| revision.sha.clone()),
-            to_sha: self.revision.as_ref().map(|revision| revision.sha.clone()),
+            to_sha: self.revision().map(|revision| revision.sha.clone()),
             actions: BTreeMap::new(),
             blockers: Vec::new(),
             warnings: Vec::new(),
@@ -72,6 +97,9 @@ impl Manager {
             Err(error @ (ManagerError::UnknownService(_) | ManagerError::Ledger(_))) => return Err(error),
             Err(error) => comparison.blockers.push(Finding { service: None, message: error.to_string() }),
         }
+        if let Err(held) = self.inner.not_held(target) {
+            comparison.blockers.push(Finding { service: None, message: held.to_string() });
+        }
         Ok(comparison)
     }
 
@@ -86,6 +114,7 @@ impl Manager {
         let inner = &self.inner;
         let environment = inner.environment(target)?;
         let permit = inner.permit(target)?;
+        inner.not_held(target)?;
         inner.adopt(environment).await?;
         let sides = inner.sides(environment).await?;
         let candidate = inner.candidate(environment, &sides, services.as_ref()).await?;
@@ -94,12 +123,7 @@ impl Manager {
             show(&mut comparison, &candidate.plan);
             return Err(ManagerError::Stale(Box::new(comparison)));
         }
-        if !candidate.plan.blockers.is_empty() {
-            return Err(ManagerError::Blocked(candidate.plan.blockers));
-        }
-        if !candidate.plan.has_writes() {
-            return Err(ManagerError::UpToDate);
-        }
+        let candidate = candidate.worth_doing()?;
         let new = NewDeployment {
             environment: target.clone(),
             cause: Cause::Promotion { from: sides.origin },
@@ -118,11 +142,9 @@ impl Inner {
     async fn sides(&self, environment: &Environment) -> Result<Sides, ManagerError> {
         let origin =
             environment.promotes_from.clone().ok_or_else(|| ManagerError::NoOrigin(environment.name.clone()))?;
-        let before = self.ports.ledger.current(&origin).await?;
-        let target = self.ports.ledger.current(&environment.name).await?;
-        let (proven, revision) =
-            before.map(|current| (current.release.services, current.release.revision)).unwrap_or_default();
-        Ok(Sides { origin, proven, revision, target })
+        let from = self.proven(self.environment(&origin)?, None).await?;
+        let target = self.proven(environment, None).await?;
+        Ok(Sides { origin, from, target })
     }
 
     async fn candidate(
@@ -131,72 +153,107 @@ impl Inner {
         sides: &Sides,
         services: Option<&BTreeSet<ServiceName>>,
     ) -> Result<Candidate, ManagerError> {
-        let running = sides.running();
-        let known = |service: &ServiceName| running.contains_key(service) || sides.proven.contains_key(service);
+        let (running, proven) = (sides.running(), sides.proven());
+        let known = |service: &ServiceName| running.contains_key(service) || proven.contains_key(service);
         if let Some(unknown) = services.into_iter().flatten().find(|service| !known(service)) {
             return Err(ManagerError::UnknownService(unknown.clone()));
         }
-        let Some(revision) = &sides.revision else {
+        let Some(revision) = sides.revision() else {
             return Err(ManagerError::NothingToPromote(sides.origin.clone()));
         };
-        let desired = self.desire(environment, revision).await?;
+        let newest = self.desire(environment, revision).await?;
         let scope: BTreeSet<ServiceName> = running
             .keys()
-            .chain(sides.proven.keys())
+            .chain(proven.keys())
             .filter(|service| services.is_none_or(|chosen| chosen.contains(*service)))
             // What the files want but the environment before has not proved stays as it is here.
-            .filter(|service| sides.proven.contains_key(*service) || !desired.versions.contains_key(*service))
+            .filter(|service| proven.contains_key(*service) || !newest.versions.contains_key(*service))
             .cloned()
             .collect();
-        let (stack, versions) = promoted(desired, &sides.proven, &scope);
+        let desired = self.desired_at_each(environment, sides, newest, &scope).await?;
+        let parts: Vec<Part<'_>> = desired
+            .iter()
+            .map(|(desired, services)| Part { stack: &desired.stack, services: services.clone() })
+            .collect();
+        let (stack, versions) = promoted(&compose(&environment.stack, &parts), &proven);
         let live = self.ports.swarm.live(&environment.stack).await?;
-        let plan = plan::plan(&stack, &live, Some(&scope));
-        let content_hash = desire::content_hash(&stack);
-        let kept = sides.target.as_ref().and_then(|target| target.stack.as_ref());
-        Ok(Candidate {
-            release: Release { revision: Some(revision.clone()), services: merged(&running, versions, &scope) },
-            stack: with_kept(stack, kept, &scope),
-            plan,
-            content_hash,
-        })
+        let mut plan = plan::plan(&stack, &live, Some(&scope));
+        self.watch_unproved(environment, &live, &mut plan).await?;
+        let content_hash = desire::content_hash(&stack)?;
+        let release = Release::mixed(Some(revision.clone()), sides.merged(versions, &scope));
+        let kept = sides.target.as_ref().map(|target| target.without(&scope));
+        let whole: Vec<Part<'_>> = [Part { stack: &stack, services: scope.clone() }].into_iter().chain(kept).collect();
+        Ok(Candidate { release, stack: compose(&environment.stack, &whole), plan, content_hash })
+    }
+
+    /// The environment's own rendering at every revision at which the one before has proved a service of the scope, with
+    /// those services; first that of the newest.
+    async fn desired_at_each(
+        &self,
+        environment: &Environment,
+        sides: &Sides,
+        newest: Desired,
+        scope: &BTreeSet<ServiceName>,
+    ) -> Result<Vec<(Desired, BTreeSet<ServiceName>)>, ManagerError> {
+        let mut older: BTreeMap<_, (&Revision, BTreeSet<ServiceName>)> = BTreeMap::new();
+        let mut of_newest = BTreeSet::new();
+        for service in scope {
+            match sides.revision_of(service) {
+                Some(revision) if revision.sha != newest.revision.sha => {
+                    let (_, services) = older.entry(&revision.sha).or_insert_with(|| (revision, BTreeSet::new()));
+                    services.insert(service.clone());
+                }
+                _ => {
+                    of_newest.insert(service.clone());
+                }
+            }
+        }
+        let older = try_join_all(older.into_values().map(async |(revision, services)| {
+            Ok::<_, ManagerError>((self.desire(environment, revision).await?, services))
+        }))
+        .await?;
+        Ok([(newest, of_newest)].into_iter().chain(older).collect())
     }
 }
 
-/// The desired stack cut down to the promoted services, with the proven versions in their images.
-fn promoted(desired: Desired, proven: &Versions, scope: &BTreeSet<ServiceName>) -> (Stack, Versions) {
-    let mut stack = desired.stack;
-    stack.services.retain(|service, _| scope.contains(service));
+impl Sides {
+    /// What runs once the services in scope have what they are to get, each with its revision.
+    fn merged(
+        &self,
+        promoted: Versions,
+        scope: &BTreeSet<ServiceName>,
+    ) -> Vec<(ServiceName, (ServiceVersion, Option<Revision>))> {
+        let kept = self.target.iter().flat_map(|target| {
+            let kept = target.release.services.iter().filter(|(service, _)| !scope.contains(*service));
+            kept.map(|(service, version)| {
+                (service.clone(), (version.clone(), target.release.revision_of(service).cloned()))
+            })
+        });
+        let promoted = promoted.into_iter().map(|(service, version)| {
+            let revision = self.revision_of(&service).cloned();
+            (service, (version, revision))
+        });
+        kept.chain(promoted).collect()
+    }
+}
+
+/// The stack with the proven versions in its images.
+fn promoted(stack: &Stack, proven: &Versions) -> (Stack, Versions) {
     let mut images = BTreeMap::new();
     let mut versions = Versions::new();
-    for (service, own) in desired.versions.into_iter().filter(|(service, _)| scope.contains(service)) {
-        let Some(proven) = proven.get(&service) else { continue };
-        let image = desire::with_version(&own.image, proven);
+    for (service, rendered) in &stack.services {
+        let Some(proven) = proven.get(service) else { continue };
+        let image = desire::with_version(plan::image_of(&rendered.spec).unwrap_or_default(), proven);
         if let Some(version) = ServiceVersion::of_image(&image) {
             images.insert(service.clone(), image);
-            versions.insert(service, version);
+            versions.insert(service.clone(), version);
         }
     }
-    (plan::with_images(&stack, &images), versions)
-}
-
-/// What runs once the services in scope have what they are to get.
-fn merged(running: &Versions, promoted: Versions, scope: &BTreeSet<ServiceName>) -> Versions {
-    let kept = running.iter().filter(|(service, _)| !scope.contains(*service));
-    kept.map(|(service, version)| (service.clone(), version.clone())).chain(promoted).collect()
-}
-
-/// The stack for the record: what is promoted, and what stays as it was rendered before.
-fn with_kept(mut stack: Stack, kept: Option<&Stack>, scope: &BTreeSet<ServiceName>) -> Stack {
-    for (service, before) in kept.into_iter().flat_map(|kept| &kept.services) {
-        if !scope.contains(service) {
-            stack.services.insert(service.clone(), before.clone());
-        }
-    }
-    stack
+    (plan::with_images(stack, &images), versions)
 }
 
 /// Puts a plan into a comparison, and says where the specs differ although the versions do not.
-fn show(comparison: &mut Comparison, plan: &Plan) {
+pub(super) fn show(comparison: &mut Comparison, plan: &Plan) {
     comparison.plan_hash = Some(plan.hash());
     comparison.blockers.clone_from(&plan.blockers);
     comparison.warnings.clone_from(&plan.warnings);
@@ -208,6 +265,7 @@ fn shown(action: &Action) -> Option<(ServiceName, PlannedAction)> {
         ActionKind::CreateService { service, .. } => (service, "create", Vec::new()),
         ActionKind::UpdateService { service, changes, .. } => (service, "update", changes.clone()),
         ActionKind::RemoveService { service, .. } => (service, "remove", Vec::new()),
+        ActionKind::WatchService { service, .. } => (service, "watch", Vec::new()),
         ActionKind::CreateObject { .. }
         | ActionKind::LabelObject { .. }
         | ActionKind::RemoveObject { .. }

@@ -26,15 +26,16 @@ pub(crate) struct Desired {
 
 impl Desired {
     /// Names the content: the same files give the same hash, whatever the revision is called.
-    pub(crate) fn content_hash(&self) -> String {
+    pub(crate) fn content_hash(&self) -> Result<String, ManagerError> {
         content_hash(&self.stack)
     }
 }
 
 /// Hex SHA-256 over the rendered stack.
-pub(crate) fn content_hash(stack: &Stack) -> String {
-    let bytes = serde_json::to_vec(stack).unwrap_or_default();
-    format!("{:x}", Sha256::digest(&bytes))
+pub(crate) fn content_hash(stack: &Stack) -> Result<String, ManagerError> {
+    let bytes = serde_json::to_vec(stack)
+        .map_err(|error| ManagerError::Internal(format!("the rendered stack cannot be written down: {error}")))?;
+    Ok(format!("{:x}", Sha256::digest(&bytes)))
 }
 
 /// Whether an environment could be deployed at a revision as far as its files say. Returns what a person should know.
@@ -126,7 +127,9 @@ pub(crate) fn versions(stack: &Stack) -> Result<BTreeMap<ServiceName, ServiceVer
 pub(crate) fn is_transient(error: &ManagerError) -> bool {
     match error {
         ManagerError::Invalid(_) => false,
-        ManagerError::Source(error) => !matches!(error, SourceError::NoFile { .. } | SourceError::TooLarge { .. }),
+        ManagerError::Source(error) => {
+            !matches!(error, SourceError::NoFile { .. } | SourceError::TooLarge { .. } | SourceError::NotAFile { .. })
+        }
         _ => true,
     }
 }

@@ -1,6 +1,7 @@
 //! Why a question or an order was refused.
 
 use crate::diff::Finding;
+use crate::hold::Hold;
 use crate::names::{DeploymentId, EnvironmentName, ServiceName};
 use crate::ports::{LedgerError, SourceError, SwarmError};
 use crate::stack::StackError;
@@ -15,8 +16,26 @@ pub enum ManagerError {
     /// No such deployment in history.
     #[error("there is no deployment {0}")]
     UnknownDeployment(DeploymentId),
-    /// A service that neither side knows.
-    #[error("there is no service `{0}` to promote")]
+    /// No such row in history.
+    #[error("there is no row {0} in history")]
+    UnknownRow(i64),
+    /// A deployment of another environment.
+    #[error("deployment {0} is one of `{1}`: choose one of this environment")]
+    OtherEnvironment(DeploymentId, EnvironmentName),
+    /// Only what was proved once can be restored.
+    #[error("deployment {0} did not succeed, so there is nothing to go back to: choose one that did")]
+    NotProved(DeploymentId),
+    /// Nothing new is brought to the environment.
+    #[error("environment `{0}` is held by {by} ({reason}): resume it first", by = .1.by, reason = .1.reason)]
+    Held(EnvironmentName, Box<Hold>),
+    /// There is no hold to end.
+    #[error("environment `{0}` is not held")]
+    NotHeld(EnvironmentName),
+    /// A way back has no way back.
+    #[error("deployment {0} is itself on the way back: stop it, then choose a release from history")]
+    NoWayBack(DeploymentId),
+    /// A service that nobody knows.
+    #[error("there is no service `{0}` here")]
     UnknownService(ServiceName),
     /// The environment takes releases from no other.
     #[error("environment `{0}` does not promote from another environment")]
@@ -35,7 +54,8 @@ pub enum ManagerError {
     TriedBefore(DeploymentId),
     /// The specs are there already; writing them again would only take good tasks down.
     #[error(
-        "deployment {0} did not succeed, yet its specs are what is live: there is nothing to write, push a new revision"
+        "deployment {0} did not succeed, yet what it wrote is what this revision wants: retry it by hand to have it watched \
+         again, or push a new revision"
     )]
     StillLive(DeploymentId),
     /// A machine does not empty a stack.
@@ -68,6 +88,9 @@ pub enum ManagerError {
     /// The database could not answer.
     #[error(transparent)]
     Ledger(LedgerError),
+    /// A promise of our own is broken.
+    #[error("something is wrong inside Release Manager: {0}")]
+    Internal(String),
     /// Release Manager is about to stop.
     #[error("Release Manager is stopping: try again in a moment")]
     Stopping,

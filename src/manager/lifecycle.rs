@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::sync::Pause;
 use super::{Inner, Manager, ManagerError, Permit};
-use crate::deployment::{Outcome, Status, Step};
+use crate::deployment::{Cause, Outcome, Status, Step};
 use crate::live::{Progress, ServicePhase, ServiceProgress, StepState};
-use crate::names::{Actor, DeploymentId, ServiceName, Version};
+use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::pipeline::Mode;
 use crate::plan::{ActionKind, Plan};
 use crate::ports::{JournalEntry, NewDeployment, OpenDeployment};
-use crate::rollout;
+use crate::rollout::{self, Ended, Switch};
 
 /// How long to wait before a deployment that could not be recorded is taken up again.
-const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Manager {
     /// Takes up the deployments that an earlier process left, then follows source and Swarm until [`Manager::stop`].
@@ -26,6 +26,7 @@ impl Manager {
             info!(deployment.id = open.id.0, environment = %open.new.environment, "Taking up a deployment");
             inner.take_up(open).await?;
         }
+        inner.take_up_returns().await?;
         inner.tasks.spawn(super::watch::follow_engine(Arc::clone(inner)));
         for environment in inner.settings.pipeline.environments() {
             inner.tasks.spawn(super::watch::follow_health(Arc::clone(inner), environment.clone()));
@@ -41,15 +42,20 @@ impl Manager {
         self.inner.tasks.wait().await;
     }
 
-    /// Stops a deployment at the next safe point: what is not written stays unwritten, what is written is watched on.
-    pub async fn cancel(&self, actor: Actor, id: DeploymentId) -> Result<(), ManagerError> {
+    /// Stops a deployment at the next safe point: what is not written stays unwritten, what is written is watched on. With
+    /// `go_back` it is not watched any further, but put back as it was before, by a deployment of its own.
+    pub async fn cancel(&self, actor: Actor, id: DeploymentId, go_back: bool) -> Result<(), ManagerError> {
         let Some(switch) = self.inner.cancels().get(&id).cloned() else {
             let known = self.inner.ports.ledger.deployment(id).await?;
             return Err(known.map_or(ManagerError::UnknownDeployment(id), |_| ManagerError::Over(id)));
         };
-        let entry = JournalEntry::CancelRequested { by: actor };
+        let progress = self.inner.board.progress(id);
+        if go_back && progress.is_some_and(|progress| matches!(progress.cause, Cause::Return { .. })) {
+            return Err(ManagerError::NoWayBack(id));
+        }
+        let entry = JournalEntry::CancelRequested { by: actor.clone(), go_back };
         self.inner.ports.ledger.journal(id, &entry, self.inner.ports.clock.now()).await?;
-        switch.cancel();
+        switch.turn_off(actor, go_back);
         Ok(())
     }
 }
@@ -79,73 +85,140 @@ impl Inner {
     }
 
     fn launch(self: &Arc<Self>, permit: Permit, open: OpenDeployment) {
-        let (id, name) = (open.id, permit.environment().clone());
-        let switch = self.stop_switch(id, &open);
-        self.board.environment(&name, |environment| environment.deployment = Some(first_progress(&open)));
-        self.board.changed();
+        let switch = self.show(&open);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            let ended = inner.run_to_the_end(&permit, open, switch).await;
-            inner.cancels().remove(&id);
-            if let Some(outcome) = ended {
-                info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");
-                inner.board.deployment(&name, |progress| progress.close(&outcome));
-                let follows = inner.environment(&name).is_ok_and(|known| known.mode == Mode::Auto);
-                let tried = follows && outcome.status != Status::Success;
-                let problem = tried.then(|| ManagerError::TriedBefore(id).to_string());
-                inner.board.problem(&name, problem, inner.ports.clock.now());
-            } else {
-                info!(deployment.id = id.0, "Left to the next process");
-            }
-            drop(permit);
-            inner.board.changed();
-            inner.look_now.notify_one();
+            inner.carry_out_all(&permit, Some((open, switch))).await;
+            inner.let_go(permit);
         });
+    }
+
+    /// Goes back from a deployment that is over and owes that.
+    pub(super) fn launch_return(self: &Arc<Self>, permit: Permit, from: DeploymentId) {
+        let inner = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let next = inner.return_from(&permit, from).await;
+            inner.carry_out_all(&permit, next).await;
+            inner.let_go(permit);
+        });
+    }
+
+    fn let_go(&self, permit: Permit) {
+        drop(permit);
+        self.board.changed();
+        self.look_now.notify_one();
+    }
+
+    /// Shows a deployment on the board, and makes the switch that stops it.
+    pub(super) fn show(&self, open: &OpenDeployment) -> Switch {
+        let switch = Switch::of(&open.journal);
+        self.cancels().insert(open.id, switch.clone());
+        self.board.environment(&open.new.environment, |known| known.deployment = Some(first_progress(open)));
+        self.board.changed();
+        switch
+    }
+
+    /// Carries out a deployment, and the return that it may owe in the end.
+    async fn carry_out_all(&self, permit: &Permit, mut next: Option<(OpenDeployment, Switch)>) {
+        while let Some((open, switch)) = next.take() {
+            let (id, cause) = (open.id, open.new.cause.clone());
+            let Some(ended) = self.carry_out(permit, open, switch).await else { return };
+            self.say_whether_tried(permit, id, &cause, ended.outcome.status);
+            if ended.goes_back {
+                next = self.return_from(permit, id).await;
+            }
+        }
+    }
+
+    /// Carries out one deployment; `None` where it is left to the next process.
+    async fn carry_out(&self, permit: &Permit, open: OpenDeployment, switch: Switch) -> Option<Ended> {
+        let (id, name) = (open.id, permit.environment());
+        let ended = self.run_to_the_end(permit, open, switch).await;
+        self.cancels().remove(&id);
+        if let Some(Ended { outcome, .. }) = &ended {
+            info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");
+            self.board.deployment(name, |progress| progress.close(outcome));
+            self.board.changed();
+        } else {
+            info!(deployment.id = id.0, "Left to the next process");
+        }
+        ended
+    }
+
+    /// Says on the board whether the newest revision stands here, as far as its own deployment tells.
+    fn say_whether_tried(&self, permit: &Permit, id: DeploymentId, cause: &Cause, status: Status) {
+        let name = permit.environment();
+        let follows = self.environment(name).is_ok_and(|known| known.mode == Mode::Auto);
+        if follows && matches!(cause, Cause::Sync | Cause::Retry { .. }) {
+            let problem = (status != Status::Success).then(|| ManagerError::TriedBefore(id).to_string());
+            self.board.problem(name, problem, self.ports.clock.now());
+        }
+    }
+
+    pub(super) fn problem_of(&self, name: &EnvironmentName) -> Option<String> {
+        let live = self.board.subscribe();
+        let live = live.borrow();
+        live.environments.get(name)?.problem.as_ref().map(|problem| problem.message.clone())
     }
 
     /// Runs a deployment, again and again from its journal while the ledger cannot record it: nothing is written that is
     /// not recorded first.
-    async fn run_to_the_end(
-        &self,
-        permit: &Permit,
-        mut open: OpenDeployment,
-        switch: CancellationToken,
-    ) -> Option<Outcome> {
-        let id = open.id;
+    async fn run_to_the_end(&self, permit: &Permit, mut open: OpenDeployment, switch: Switch) -> Option<Ended> {
+        let (id, name) = (open.id, permit.environment());
+        let before = self.problem_of(name);
         loop {
             let failure = match rollout::run(self, permit, open.clone(), switch.clone()).await {
-                Ok(ended) => return ended,
+                Ok(ended) => {
+                    self.board.problem(name, before, self.ports.clock.now());
+                    return ended;
+                }
                 Err(failure) => failure,
             };
             error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
             let message = format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended");
-            self.board.problem(permit.environment(), Some(message), self.ports.clock.now());
+            self.board.problem(name, Some(message), self.ports.clock.now());
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(RECORD_AGAIN) => (),
             }
             if let Ok(unfinished) = self.ports.ledger.unfinished().await {
-                open = unfinished.into_iter().find(|known| known.id == id)?;
+                let Some(known) = unfinished.into_iter().find(|known| known.id == id) else {
+                    // It was closed, and only the answer was lost.
+                    self.board.problem(name, before, self.ports.clock.now());
+                    return self.closed(id).await;
+                };
+                open = known;
             }
         }
     }
 
-    fn stop_switch(&self, id: DeploymentId, open: &OpenDeployment) -> CancellationToken {
-        let switch = CancellationToken::new();
-        if open.journal.iter().any(|entry| matches!(entry, JournalEntry::CancelRequested { .. })) {
-            switch.cancel();
+    /// How a deployment that is over ended, as the ledger has it; that it may owe a return is looked up there too.
+    async fn closed(&self, id: DeploymentId) -> Option<Ended> {
+        loop {
+            match self.ports.ledger.deployment(id).await {
+                Ok(known) => {
+                    let (_, outcome) = known.and_then(|known| known.ended)?;
+                    return Some(Ended { outcome, goes_back: true });
+                }
+                Err(failure) => error!(deployment.id = id.0, error = %failure, "The ledger cannot be read"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(RECORD_AGAIN) => (),
+            }
         }
-        self.cancels().insert(id, switch.clone());
-        switch
     }
 }
 
 async fn follow_source(inner: Arc<Inner>) {
     loop {
-        let wait = inner.poll().await;
+        let (wait, may_be_woken) = match inner.poll().await {
+            Pause::UpTo(wait) => (wait, true),
+            Pause::Fully(wait) => (wait, false),
+        };
         tokio::select! {
             () = inner.stop.cancelled() => return,
-            () = inner.look_now.notified() => (),
+            () = inner.look_now.notified(), if may_be_woken => (),
             () = tokio::time::sleep(wait) => (),
         }
     }
@@ -174,6 +247,7 @@ fn first_services(plan: &Plan) -> BTreeMap<ServiceName, ServiceProgress> {
     let touched = plan.actions.iter().filter_map(|action| match &action.kind {
         ActionKind::CreateService { service, to } => Some((service, None, Some(to))),
         ActionKind::UpdateService { service, from, to, .. } => Some((service, Some(from), Some(to))),
+        ActionKind::WatchService { service, from, to } => Some((service, from.as_ref(), Some(to))),
         ActionKind::RemoveService { service, from } => Some((service, Some(from), None)),
         ActionKind::CreateObject { .. }
         | ActionKind::LabelObject { .. }

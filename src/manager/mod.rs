@@ -2,15 +2,21 @@
 //!
 //! It decides when something is deployed, never how: that is `plan`, `rollout` and `judge`.
 
+mod back;
 mod board;
 mod brought;
 mod compare;
 mod desire;
 mod error;
+mod hold;
 mod lifecycle;
 mod pins;
+mod proven;
 mod queries;
 mod readiness;
+mod restart;
+mod retry;
+mod rollback;
 mod service;
 mod sync;
 #[cfg(test)]
@@ -34,6 +40,7 @@ use crate::live::Live;
 use crate::names::{DeploymentId, EnvironmentName};
 use crate::pipeline::{Environment, Pipeline};
 use crate::ports::{Clock, Ledger, Source, Swarm};
+use crate::rollout::Switch;
 use crate::views::DemoNote;
 use board::Board;
 
@@ -95,7 +102,7 @@ pub(crate) struct Inner {
     /// One gate per environment: its permit.
     gates: BTreeMap<EnvironmentName, Arc<tokio::sync::Mutex<()>>>,
     /// The running deployments' cancel switches.
-    cancels: Mutex<BTreeMap<DeploymentId, CancellationToken>>,
+    cancels: Mutex<BTreeMap<DeploymentId, Switch>>,
     /// Wakes the poller: a webhook, a person, or the end of a deployment.
     look_now: Notify,
     /// Grows with every change that the Engine tells of.
@@ -125,6 +132,7 @@ impl Manager {
             ports,
             settings,
         };
+        inner.show_holds().await?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -156,7 +164,7 @@ impl Inner {
         }
     }
 
-    fn cancels(&self) -> std::sync::MutexGuard<'_, BTreeMap<DeploymentId, CancellationToken>> {
+    fn cancels(&self) -> std::sync::MutexGuard<'_, BTreeMap<DeploymentId, Switch>> {
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

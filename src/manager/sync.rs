@@ -9,8 +9,9 @@ use tracing::{debug, info, warn};
 use super::compare::blocked;
 use super::desire::{self, Desired};
 use super::pins::Pins;
-use super::{Inner, Manager, ManagerError, Permit, pins};
+use super::{Inner, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
+use crate::engine::LiveStack;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Plan};
@@ -28,31 +29,27 @@ pub(crate) struct Examined {
 
 /// Who wants a revision deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wish {
-    /// The poller: never the same content twice in a row, never a mass removal.
+pub(super) enum Wish {
+    /// The poller: never the same content twice, never a mass removal.
     Machine,
-    /// A person who has seen what is wrong.
-    Person(Actor),
+    /// A person who would not wait for the poller: by the same rules.
+    Now(Actor),
+    /// A person who has seen what is wrong and wants it tried all the same.
+    Retry(Actor),
 }
 
-impl Manager {
-    /// Deploys the newest revision although a machine would not try it again.
-    pub async fn retry(&self, actor: Actor, target: &EnvironmentName) -> Result<DeploymentId, ManagerError> {
-        let inner = &self.inner;
-        let environment = inner.environment(target)?;
-        if environment.mode != Mode::Auto {
-            return Err(ManagerError::NotAutomatic(target.clone()));
-        }
-        let permit = inner.permit(target)?;
-        let head = inner.ports.source.head().await?;
-        inner.deploy(permit, environment, &head, Wish::Person(actor)).await?.ok_or(ManagerError::UpToDate)
-    }
+/// How long to wait before the source is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// So long, or until somebody knows of something new.
+    UpTo(Duration),
+    /// So long in any case: the host wants it.
+    Fully(Duration),
 }
 
 impl Inner {
-    /// Asks for the newest revision and brings every automatic environment to it. Returns how long to wait before the
-    /// next time.
-    pub(crate) async fn poll(self: &Arc<Self>) -> Duration {
+    /// Asks for the newest revision and brings every automatic environment to it.
+    pub(super) async fn poll(self: &Arc<Self>) -> Pause {
         let now = self.ports.clock.now();
         match self.ports.source.head().await {
             Ok(head) => {
@@ -61,7 +58,7 @@ impl Inner {
                 for environment in automatic {
                     self.bring(environment, &head).await;
                 }
-                self.settings.poll_interval
+                Pause::UpTo(self.settings.poll_interval)
             }
             Err(error) => {
                 let message = error.to_string();
@@ -71,14 +68,16 @@ impl Inner {
                 }
                 self.board.source_problem(Some(message), now);
                 match error {
-                    SourceError::RateLimited { retry_after, .. } => retry_after.max(self.settings.poll_interval),
-                    _ => self.settings.poll_interval,
+                    SourceError::RateLimited { retry_after, .. } => {
+                        Pause::Fully(retry_after.max(self.settings.poll_interval))
+                    }
+                    _ => Pause::UpTo(self.settings.poll_interval),
                 }
             }
         }
     }
 
-    async fn note_head(&self, head: &Revision) {
+    pub(super) async fn note_head(&self, head: &Revision) {
         let now = self.ports.clock.now();
         let known = self.board.subscribe().borrow().source.head.as_ref().is_some_and(|known| known.sha == head.sha);
         self.board.source(|source| {
@@ -98,6 +97,9 @@ impl Inner {
     async fn bring(self: &Arc<Self>, environment: &Environment, head: &Revision) {
         let name = &environment.name;
         if self.examined().get(name).is_some_and(|examined| examined.settled && examined.sha == head.sha) {
+            return;
+        }
+        if self.holds_back(name, &head.sha).await {
             return;
         }
         let permit = match self.permit(name) {
@@ -122,7 +124,7 @@ impl Inner {
     }
 
     /// Starts the deployment of a revision, if it changes anything here.
-    async fn deploy(
+    pub(super) async fn deploy(
         self: &Arc<Self>,
         permit: Permit,
         environment: &Environment,
@@ -134,38 +136,37 @@ impl Inner {
         for warning in &desired.warnings {
             debug!(environment = %environment.name, "{}", warning.0);
         }
-        let content_hash = desired.content_hash();
-        let latest = self.ports.ledger.latest(&environment.name).await?;
-        if wish == Wish::Machine
-            && let Some(latest) = &latest
-            && latest.content_hash == content_hash
-        {
-            return match latest.status {
-                Status::Success | Status::InProgress => Ok(None),
-                _ => Err(ManagerError::TriedBefore(latest.id)),
-            };
+        let content_hash = desired.content_hash()?;
+        let is_forced = matches!(wish, Wish::Retry(_));
+        let tried = self.ports.ledger.tried(&environment.name).await?;
+        if let Some(tried) = tried.filter(|tried| !is_forced && tried.content_hash == content_hash) {
+            match tried.status {
+                Status::Success if tried.moved => (),
+                Status::Success | Status::InProgress => return Ok(None),
+                _ => return Err(ManagerError::TriedBefore(tried.id)),
+            }
         }
-        let (release, stack, plan) = self.pinned(environment, desired).await?;
+        let (release, stack, mut plan, live) = self.pinned(environment, desired).await?;
         if blocked(&plan).is_some() {
             return Err(ManagerError::Blocked(plan.blockers));
         }
-        if !plan.has_writes()
-            && let Some(failed) = latest.filter(|latest| latest.status != Status::Success)
-        {
-            return Err(ManagerError::StillLive(failed.id));
-        }
-        if wish == Wish::Machine
-            && let Some(count) = mass_removal(&plan)
-        {
+        if is_forced {
+            self.watch_unproved(environment, &live, &mut plan).await?;
+        } else if let Some(failed) = self.still_live(environment, &plan).await? {
+            return Err(ManagerError::StillLive(failed));
+        } else if let Some(count) = mass_removal(&plan) {
             return Err(ManagerError::MassRemoval(count));
         }
-        let actor = match wish {
-            Wish::Machine => Actor::System,
-            Wish::Person(actor) => actor,
+        let latest = self.ports.ledger.latest(&environment.name).await?;
+        let failed = latest.filter(|latest| latest.status != Status::Success).map(|latest| latest.id);
+        let (cause, actor) = match wish {
+            Wish::Machine => (Cause::Sync, Actor::System),
+            Wish::Now(actor) => (Cause::Sync, actor),
+            Wish::Retry(actor) => (failed.map_or(Cause::Sync, |of| Cause::Retry { of }), actor),
         };
         let new = NewDeployment {
             environment: environment.name.clone(),
-            cause: Cause::Sync,
+            cause,
             actor,
             release,
             stack,
@@ -176,12 +177,22 @@ impl Inner {
         self.begin(permit, new).await.map(Some)
     }
 
+    /// The deployment whose failed specs a plan would leave as they are, where there is nothing else to do.
+    async fn still_live(&self, environment: &Environment, plan: &Plan) -> Result<Option<DeploymentId>, ManagerError> {
+        if plan.has_writes() {
+            return Ok(None);
+        }
+        let unproved = self.ports.ledger.unproved(&environment.name).await?;
+        let left = plan.actions.iter().filter_map(|action| action.kind.service());
+        Ok(left.filter_map(|service| unproved.get(service)).map(|unproved| unproved.deployment).max())
+    }
+
     /// Plans, with the images that change pinned to the digest that a registry gives, where one does.
     async fn pinned(
         &self,
         environment: &Environment,
         desired: Desired,
-    ) -> Result<(Release, Stack, Plan), ManagerError> {
+    ) -> Result<(Release, Stack, Plan, LiveStack), ManagerError> {
         let live = self.ports.swarm.live(&environment.stack).await?;
         let first = plan::plan(&desired.stack, &live, None);
         let pins = first.actions.iter().filter_map(|action| match &action.kind {
@@ -209,10 +220,10 @@ impl Inner {
         // Workers may have the image themselves: whether the deployment can succeed is seen when it runs.
         plan.warnings.extend(missing);
         let services = desire::versions(&stack)?;
-        Ok((Release { revision: Some(desired.revision), services }, stack, plan))
+        Ok((Release::new(Some(desired.revision), services), stack, plan, live))
     }
 
-    fn examined(&self) -> std::sync::MutexGuard<'_, BTreeMap<EnvironmentName, Examined>> {
+    pub(super) fn examined(&self) -> std::sync::MutexGuard<'_, BTreeMap<EnvironmentName, Examined>> {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

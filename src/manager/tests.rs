@@ -1,5 +1,7 @@
 //! The flows, over fakes that behave and a clock that does not wait.
 
+mod orders;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,7 @@ struct World {
     swarm: Arc<FakeSwarm>,
     ledger: Arc<FakeLedger>,
     manager: Manager,
+    on_failure: OnFailure,
 }
 
 impl World {
@@ -41,6 +44,10 @@ impl World {
     }
 
     async fn asleep() -> Self {
+        Self::asleep_with(OnFailure::Keep).await
+    }
+
+    async fn asleep_with(on_failure: OnFailure) -> Self {
         let source = Arc::new(FakeSource::default());
         source.commit(
             "Begin",
@@ -51,14 +58,14 @@ impl World {
             ],
         );
         let (swarm, ledger) = (Arc::new(FakeSwarm::default()), Arc::new(FakeLedger::default()));
-        let manager = manager(&source, &swarm, &ledger).await;
-        Self { source, swarm, ledger, manager }
+        let manager = manager(&source, &swarm, &ledger, on_failure).await;
+        Self { source, swarm, ledger, manager, on_failure }
     }
 
     /// Stops the process and starts another one on the same ledger and Swarm.
     async fn restart(&mut self) {
         self.manager.stop().await;
-        self.manager = manager(&self.source, &self.swarm, &self.ledger).await;
+        self.manager = manager(&self.source, &self.swarm, &self.ledger, self.on_failure).await;
         self.manager.start().await.unwrap();
     }
 
@@ -104,7 +111,12 @@ fn chosen(services: &[&str]) -> BTreeSet<ServiceName> {
     services.iter().map(|service| service.parse().unwrap()).collect()
 }
 
-async fn manager(source: &Arc<FakeSource>, swarm: &Arc<FakeSwarm>, ledger: &Arc<FakeLedger>) -> Manager {
+async fn manager(
+    source: &Arc<FakeSource>,
+    swarm: &Arc<FakeSwarm>,
+    ledger: &Arc<FakeLedger>,
+    on_failure: OnFailure,
+) -> Manager {
     let environment = |stage: &str, mode, from: Option<&str>| Environment {
         name: name(stage),
         mode,
@@ -112,7 +124,7 @@ async fn manager(source: &Arc<FakeSource>, swarm: &Arc<FakeSwarm>, ledger: &Arc<
         env_file: format!("env/.env.{stage}").parse().unwrap(),
         stack_files: vec!["stack.yml".parse().unwrap()],
         promotes_from: from.map(name),
-        on_failure: OnFailure::Keep,
+        on_failure,
         on_drift: OnDrift::Report,
     };
     let environments =
@@ -311,7 +323,7 @@ async fn a_cancelled_deployment_says_what_was_written() {
     world.until_ended("preprod", Status::Success).await;
     world.swarm.set_unreachable(false);
     let id = world.promote(None, None).await.unwrap();
-    world.manager.cancel(Actor::Person("manual".to_owned()), id).await.unwrap();
+    world.manager.cancel(Actor::Person("manual".to_owned()), id, false).await.unwrap();
     world
         .until("the end", |live| {
             live.environments[&name("prod")].deployment.as_ref().is_some_and(|known| known.status.is_final())
@@ -322,7 +334,7 @@ async fn a_cancelled_deployment_says_what_was_written() {
         let written = world.swarm.image(&format!("lab-prod_{}", row.service)).is_some();
         assert_eq!(row.status == Status::Success, written, "{}", row.service);
     }
-    assert!(matches!(world.manager.cancel(Actor::System, id).await, Err(ManagerError::Over(_))));
+    assert!(matches!(world.manager.cancel(Actor::System, id, false).await, Err(ManagerError::Over(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,19 +343,8 @@ async fn what_was_written_before_a_cancel_and_a_restart_is_watched_to_its_verdic
     world.until_ended("preprod", Status::Success).await;
     let id = world.promote(None, None).await.unwrap();
     world.until("both written", |_| world.service_writes() == 4).await;
-    world.manager.cancel(Actor::Person("manual".to_owned()), id).await.unwrap();
+    world.manager.cancel(Actor::Person("manual".to_owned()), id, false).await.unwrap();
     world.restart().await;
     world.until_ended("prod", Status::Success).await;
     assert_eq!(world.service_writes(), 4, "nothing is written twice");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_spec_that_is_still_live_is_neither_written_again_nor_called_a_success() {
-    let world = World::new().await;
-    world.until_ended("preprod", Status::Success).await;
-    world.swarm.crash("web:2");
-    world.push("2", "1");
-    world.until_ended("preprod", Status::Failed).await;
-    let refused = world.manager.retry(Actor::System, &name("preprod")).await;
-    assert!(matches!(refused, Err(ManagerError::StillLive(_))), "{refused:?}");
 }

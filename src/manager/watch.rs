@@ -97,7 +97,7 @@ impl Inner {
         let services = plan::adopt(&live, &environment.stack);
         if !services.is_empty() {
             info!(environment = %environment.name, services = services.len(), "Adopting a stack that already runs");
-            let release = Release { revision: None, services };
+            let release = Release::new(None, services);
             self.ports.ledger.adopt(&environment.name, &release, self.ports.clock.now()).await?;
             self.board.changed();
         }

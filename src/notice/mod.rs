@@ -133,6 +133,7 @@ pub fn of_deployment(deployment: &Deployment, before: Option<Status>) -> Option<
     let mut lines = vec![origin(deployment)];
     lines.extend(outcome.error_message.clone());
     lines.extend(service_lines(outcome));
+    lines.extend(deployment.notes.iter().cloned());
     let (environment, id) = (Some(deployment.environment.clone()), Some(deployment.id));
     let commit = deployment.commit_sha.clone();
     Some(Notice { event, environment, deployment: id, commit, at: *at, title, lines })
@@ -145,6 +146,9 @@ fn origin(deployment: &Deployment) -> String {
         Cause::Promotion { from } => format!("Promoted from {from}"),
         Cause::Rollback { to } => format!("Rolled back to deployment {to}"),
         Cause::CommandLine => "Deployed from the command line".to_owned(),
+        Cause::Retry { of } => format!("Deployment {of} tried again"),
+        Cause::Restart { service } => format!("{service} restarted"),
+        Cause::Return { from } => format!("Put back as before deployment {from}"),
     };
     let revision = deployment.commit_sha.as_ref().map(|sha| format!(", revision {}", sha.short())).unwrap_or_default();
     format!("{cause} by {}{revision}", deployment.actor)
@@ -199,6 +203,7 @@ mod tests {
             commit_sha: Some("0123456789012345678901234567890123456789".parse().unwrap()),
             started_at: Timestamp::from_millis(0),
             ended: Some((Timestamp::from_millis(60_000), outcome)),
+            notes: Vec::new(),
         }
     }
 

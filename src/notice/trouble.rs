@@ -145,6 +145,7 @@ mod tests {
             health: EnvironmentHealth { checked_at: None, services: BTreeMap::new() },
             deployment: None,
             problem: problem(preprod),
+            hold: None,
         };
         Live {
             generation: 0,

@@ -2,6 +2,7 @@
 
 mod canon;
 mod changes;
+mod compose;
 mod constraints;
 mod decide;
 mod hash;
@@ -24,13 +25,14 @@ use serde_json::Value;
 
 pub(crate) use self::canon::{NetworkNames, canon, is_as_written};
 pub(crate) use self::changes::changes;
+pub(crate) use self::compose::{Part, compose};
 pub(crate) use self::constraints::{of_spec as constraints_of_spec, takes_tasks};
 pub use self::decide::{plan, restart};
 pub use self::leftovers::{Leftover, leftovers};
 pub use self::order::order;
 pub(crate) use self::resolve::keep;
 pub use self::resolve::{ImageChoice, Resolve, choices, without_pruning};
-pub(crate) use self::spec::{Mode, number, short_name};
+pub(crate) use self::spec::{Mode, number, short_name, with_network_names, written_by};
 pub use self::spec::{SPEC_LABEL, adopt, image_of, stamped, version_of_spec, with_images, with_pins};
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, Write};
@@ -106,6 +108,15 @@ pub enum ActionKind {
         /// The live spec before: our own way back.
         prior: Value,
     },
+    /// A service stays as it is, and is watched to a verdict: what was written before has not succeeded so far.
+    WatchService {
+        /// The service.
+        service: ServiceName,
+        /// The version before that, if there was one.
+        from: Option<Version>,
+        /// The version that it has.
+        to: Version,
+    },
     /// A service stays as it is.
     LeaveService {
         /// The service.
@@ -126,6 +137,11 @@ impl Plan {
     /// Whether anything would be written.
     pub fn has_writes(&self) -> bool {
         self.actions.iter().any(|action| action.write.is_some())
+    }
+
+    /// Whether there is anything to write or to watch.
+    pub fn has_work(&self) -> bool {
+        self.has_writes() || self.actions.iter().any(|action| matches!(action.kind, ActionKind::WatchService { .. }))
     }
 
     /// Names exactly what a person saw: two plans that do the same have the same hash, whatever the Engine has counted
@@ -152,6 +168,7 @@ impl ActionKind {
             Self::CreateObject { .. } | Self::LabelObject { .. } | Self::RemoveObject { .. } => None,
             Self::CreateService { service, .. }
             | Self::UpdateService { service, .. }
+            | Self::WatchService { service, .. }
             | Self::LeaveService { service, .. }
             | Self::RemoveService { service, .. } => Some(service),
         }

@@ -57,8 +57,8 @@ pub(super) struct Objects {
     /// Objects to make, in order.
     pub(super) creates: Vec<Action>,
     /// The names that services must use instead.
-    secrets: BTreeMap<String, String>,
-    configs: BTreeMap<String, String>,
+    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) configs: BTreeMap<String, String>,
     /// Secrets whose content nobody can compare.
     pub(super) unreadable: BTreeSet<String>,
 }
@@ -226,7 +226,7 @@ fn decoded(data: &str) -> Vec<u8> {
 }
 
 /// The digest of the data, and of the driver and template engine that are part of what a service gets to see.
-fn content_digest(spec: &Value) -> String {
+pub(super) fn content_digest(spec: &Value) -> String {
     let mut content = decoded(spec["Data"].as_str().unwrap_or_default());
     for member in ["Driver", "Templating"] {
         if spec[member].is_object() {
@@ -236,7 +236,7 @@ fn content_digest(spec: &Value) -> String {
     hex_digest(content)
 }
 
-fn rotated_name(name: &str, digest: &str) -> String {
+pub(super) fn rotated_name(name: &str, digest: &str) -> String {
     let suffix = &digest[..ROTATED_DIGITS];
     let room = LONGEST_NAME - suffix.len() - 1;
     let base: String = name.chars().take(room).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::canon;
+use super::canon::{self, NetworkNames};
 use crate::engine::{DEPLOYMENT_LABEL, IMAGE_LABEL, LiveStack, Pinned};
 use crate::names::{DeploymentId, ServiceName, StackName, Version};
 use crate::release::ServiceVersion;
@@ -104,13 +104,32 @@ fn put_image(spec: &mut Value, image: &str) {
     }
 }
 
-/// The spec as a deployment writes it: with the labels that say whose it is and what was asked for.
+/// The spec as a deployment writes it: with the labels that say whose it is and what was asked for. One that was read
+/// from a live service keeps saying what was asked for when that was written.
 pub fn stamped(spec: &Value, id: DeploymentId) -> Value {
     let mut stamped = spec.clone();
-    let fingerprint = canon::fingerprint(&canon::canon(spec, &BTreeMap::new()));
     set(&mut stamped, &["Labels", DEPLOYMENT_LABEL], Value::from(id.to_string()));
-    set(&mut stamped, &["Labels", SPEC_LABEL], Value::from(fingerprint));
+    if !spec["Labels"][SPEC_LABEL].is_string() {
+        let fingerprint = canon::fingerprint(&canon::canon(spec, &BTreeMap::new()));
+        set(&mut stamped, &["Labels", SPEC_LABEL], Value::from(fingerprint));
+    }
     stamped
+}
+
+/// A live spec with its networks by name, as stack files say them: ids change when a network is made anew.
+pub(crate) fn with_network_names(spec: &Value, networks: &NetworkNames) -> Value {
+    let mut spec = spec.clone();
+    for network in spec.pointer_mut("/TaskTemplate/Networks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(name) = network["Target"].as_str().and_then(|id| networks.get(id)) {
+            network["Target"] = Value::from(name.as_str());
+        }
+    }
+    spec
+}
+
+/// The deployment that has written a live spec; `None` where it was written by other means.
+pub(crate) fn written_by(spec: &Value) -> Option<DeploymentId> {
+    spec["Labels"][DEPLOYMENT_LABEL].as_str()?.parse().ok().map(DeploymentId)
 }
 
 /// The versions that a running stack has. A service whose image no registry would take is left out.

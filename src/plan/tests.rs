@@ -23,6 +23,7 @@ fn lines(plan: &Plan) -> Vec<String> {
                 ActionKind::UpdateService { service, .. } => format!("{level} update {service}: {reason}"),
                 ActionKind::LeaveService { service, version } => format!("{level} leave {service} {version}"),
                 ActionKind::RemoveService { service, from } => format!("{level} remove {service} {from}"),
+                ActionKind::WatchService { service, to, .. } => format!("{level} watch {service} {to}"),
             }
         })
         .collect()

@@ -30,7 +30,7 @@ impl Rollout<'_> {
                 }
                 Err(error) => tracing::debug!(%error, "What is left over cannot be removed yet"),
             }
-            if self.cancel.is_cancelled() || self.is_late() {
+            if self.switch.is_off() || self.is_late() {
                 break;
             }
             self.pause().await?;

@@ -4,7 +4,10 @@
 //! through the same code, where the journal says what needs no doing again.
 
 mod clean;
+mod report;
 mod submit;
+mod switch;
+mod undo;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,23 +16,28 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::{stream, try_join};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::deployment::{Evidence, FailureReason, Outcome, ServiceOutcome, Status, Step, Verdict};
 use crate::engine::Observation;
 use crate::judge::{Target, Watch};
 use crate::live::{ServicePhase, StepState};
-use crate::manager::{Inner, ManagerError, Permit};
+use crate::manager::{Inner, ManagerError, Permit, Settings};
 use crate::names::{DeploymentId, ServiceName, StackName, Version};
 use crate::plan::{Action, ActionKind};
 use crate::ports::{JournalEntry, LedgerError, OpenDeployment, SwarmError};
 use submit::Submitted;
+pub(crate) use switch::Switch;
+pub(crate) use undo::{WayBack, way_back};
 
 /// How many services are written at the same time.
 const CONCURRENT_WRITES: usize = 16;
 
-/// A process that takes a deployment up long after it was accepted still gives the Engine this long for a first answer.
+/// A process that takes a deployment up long after it was accepted still gives the Engine this long for a first answer,
+/// and besides as long as a proof takes.
 const FRESH_LOOK: Duration = Duration::from_mins(1);
+
+/// A rollout that begins later than this after its deployment was accepted is one that was taken up.
+const JUST_BEGUN: Duration = Duration::from_secs(2);
 
 /// A rollout under way.
 struct Rollout<'a> {
@@ -42,9 +50,13 @@ struct Rollout<'a> {
     journal: Past,
     /// When the deployment was accepted, as this process's clock that never jumps would have it.
     began: Instant,
+    /// When it is to be over, counted from there: one deadline for all its levels, and for all processes that take it up.
+    end: Duration,
+    /// Whether it is one that may be followed by a return.
+    returns: bool,
     watches: BTreeMap<ServiceName, Watch>,
     over: BTreeMap<ServiceName, ServiceOutcome>,
-    cancel: CancellationToken,
+    switch: Switch,
 }
 
 /// What has been done of a deployment before this process took it up.
@@ -54,6 +66,8 @@ struct Past {
     intents: BTreeMap<usize, Option<Target>>,
     /// Writes that the Engine had accepted.
     done: BTreeSet<usize>,
+    /// What was noted.
+    notes: BTreeSet<String>,
 }
 
 /// How everything was before a level was written.
@@ -61,6 +75,14 @@ struct Before {
     observation: Observation,
     /// The names of networks by their ids: live specs have only the ids.
     networks: BTreeMap<String, String>,
+}
+
+/// How a rollout has ended.
+pub(crate) struct Ended {
+    /// What the record says.
+    pub(crate) outcome: Outcome,
+    /// Whether what it has changed is to be put back.
+    pub(crate) goes_back: bool,
 }
 
 /// Why a rollout stops in the middle.
@@ -84,35 +106,33 @@ pub(crate) async fn run(
     inner: &Inner,
     permit: &Permit,
     open: OpenDeployment,
-    cancel: CancellationToken,
-) -> Result<Option<Outcome>, ManagerError> {
+    switch: Switch,
+) -> Result<Option<Ended>, ManagerError> {
     let id = open.id;
-    let mut rollout = Rollout::new(inner, permit, open, cancel)?;
+    let mut rollout = Rollout::new(inner, permit, open, switch)?;
     let outcome = match rollout.finish().await {
-        Ok(()) => Outcome::of_services(rollout.over),
+        Ok(()) => Outcome::of_services(rollout.over.clone()),
         Err(Interrupted::Refused(message)) => match rollout.give_up(&message).await {
-            Ok(()) => Outcome { status: Status::Failed, error_message: Some(message), services: rollout.over },
+            Ok(()) => Outcome { status: Status::Failed, error_message: Some(message), services: rollout.over.clone() },
             Err(Interrupted::Ledger(error)) => return Err(error.into()),
             Err(Interrupted::Stopping | Interrupted::Refused(_)) => return Ok(None),
         },
         Err(Interrupted::Stopping) => return Ok(None),
         Err(Interrupted::Ledger(error)) => return Err(error.into()),
     };
+    let goes_back = rollout.report(&outcome).await?;
     inner.ports.ledger.finish(id, &outcome, inner.ports.clock.now()).await?;
-    Ok(Some(outcome))
+    Ok(Some(Ended { outcome, goes_back }))
 }
 
 impl<'a> Rollout<'a> {
-    fn new(
-        inner: &'a Inner,
-        permit: &'a Permit,
-        open: OpenDeployment,
-        cancel: CancellationToken,
-    ) -> Result<Self, ManagerError> {
+    fn new(inner: &'a Inner, permit: &'a Permit, open: OpenDeployment, switch: Switch) -> Result<Self, ManagerError> {
         let stack = inner.environment(permit.environment())?.stack.clone();
-        let passed = inner.ports.clock.now().seconds_since(open.new.started_at);
+        let passed = Duration::from_secs_f64(inner.ports.clock.now().seconds_since(open.new.started_at));
         let now = Instant::now();
-        let began = now.checked_sub(Duration::from_secs_f64(passed)).unwrap_or(now);
+        let began = now.checked_sub(passed).unwrap_or(now);
+        let end = end(&inner.settings, began.elapsed());
+        let returns = undo::may_return(&open.new.cause);
         let mut journal = Past::default();
         let mut over = BTreeMap::new();
         for entry in open.journal {
@@ -126,11 +146,14 @@ impl<'a> Rollout<'a> {
                 JournalEntry::Judged { service, outcome } => {
                     over.insert(service, outcome);
                 }
-                JournalEntry::CancelRequested { .. } => (),
+                JournalEntry::Noted { message } => {
+                    journal.notes.insert(message);
+                }
+                JournalEntry::CancelRequested { .. } | JournalEntry::GoingBack { .. } => (),
             }
         }
-        let (id, actions) = (open.id, open.new.plan.actions);
-        Ok(Self { inner, permit, id, stack, actions, journal, began, watches: BTreeMap::new(), over, cancel })
+        let (id, actions, watches) = (open.id, open.new.plan.actions, BTreeMap::new());
+        Ok(Self { inner, permit, id, stack, actions, journal, began, end, returns, watches, over, switch })
     }
 
     async fn finish(&mut self) -> Result<(), Interrupted> {
@@ -144,6 +167,10 @@ impl<'a> Rollout<'a> {
                 self.watch_until(Self::is_over).await?;
             }
             if self.is_halted() {
+                break;
+            }
+            if !self.has_time_for(&level) {
+                self.run_out_of_time().await?;
                 break;
             }
             self.services(&level).await?;
@@ -202,6 +229,31 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
+    /// Whether a level can still be proved in time. What needs no proof is done in any case.
+    fn has_time_for(&self, level: &[usize]) -> bool {
+        let needs_proof = |number: &usize| !matches!(self.actions[*number].kind, ActionKind::RemoveService { .. });
+        self.began.elapsed() + self.inner.settings.stability < self.end || !level.iter().any(needs_proof)
+    }
+
+    /// What was not written before time ran out is not written any more.
+    async fn run_out_of_time(&mut self) -> Result<(), Interrupted> {
+        for number in self.numbers(|kind| service_of(kind).is_some()) {
+            let Some(service) = service_of(&self.actions[number].kind).cloned() else { continue };
+            let begun = self.watches.contains_key(&service) || self.journal.intents.contains_key(&number);
+            if !begun && !self.over.contains_key(&service) {
+                let message = format!(
+                    "it was not written: the {} s that a deployment may take had gone to the services before it. Give it \
+                     more time (DEPLOYMENT_TIMEOUT_SECONDS), or see why those took so long",
+                    self.inner.settings.deployment_timeout.as_secs()
+                );
+                let verdict = Verdict::Failed { reason: FailureReason::Deadline, message };
+                let outcome = self.outcome(number, verdict, Evidence::default());
+                self.conclude(service, outcome).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What stood before anything was written. Without it nothing can be judged later, so it is waited for.
     async fn look_before(&self) -> Result<Before, Interrupted> {
         let asked = Instant::now();
@@ -210,8 +262,7 @@ impl<'a> Rollout<'a> {
                 Ok(before) => return Ok(before),
                 Err(error) => error,
             };
-            let late = self.began.elapsed() >= self.inner.settings.deployment_timeout;
-            if late && asked.elapsed() >= FRESH_LOOK {
+            if self.is_late() && asked.elapsed() >= FRESH_LOOK {
                 return Err(Interrupted::Refused(error.to_string()));
             }
             self.pause().await?;
@@ -254,7 +305,7 @@ impl<'a> Rollout<'a> {
 
     /// Whether nothing more is to be written: a person cancelled, or a service has not succeeded.
     fn is_halted(&self) -> bool {
-        self.cancel.is_cancelled() || self.over.values().any(|outcome| outcome.verdict.status() != Status::Success)
+        self.switch.is_off() || self.over.values().any(|outcome| outcome.verdict.status() != Status::Success)
     }
 
     /// Records a service's verdict and shows it.
@@ -315,7 +366,14 @@ impl<'a> Rollout<'a> {
     }
 }
 
-/// The service that an action writes.
+/// When a deployment is to be over, `passed` after it was accepted. A process that takes it up late still gets the time
+/// to look and to prove what stands.
+fn end(settings: &Settings, passed: Duration) -> Duration {
+    let fresh = passed + FRESH_LOOK + settings.stability;
+    if passed < JUST_BEGUN { settings.deployment_timeout } else { fresh.max(settings.deployment_timeout) }
+}
+
+/// The service that an action writes or watches.
 fn service_of(kind: &ActionKind) -> Option<&ServiceName> {
     kind.service().filter(|_| !matches!(kind, ActionKind::LeaveService { .. }))
 }
@@ -324,6 +382,7 @@ fn service_of(kind: &ActionKind) -> Option<&ServiceName> {
 fn versions_of(kind: &ActionKind) -> (Option<Version>, Version) {
     match kind {
         ActionKind::UpdateService { from, to, .. } => (Some(from.clone()), to.clone()),
+        ActionKind::WatchService { from, to, .. } => (from.clone(), to.clone()),
         ActionKind::RemoveService { from, .. } => (Some(from.clone()), from.clone()),
         ActionKind::CreateService { to: version, .. } | ActionKind::LeaveService { version, .. } => {
             (None, version.clone())

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use super::{Before, Interrupted, Rollout, service_of};
+use super::{Before, FRESH_LOOK, Interrupted, Rollout, service_of};
 use crate::deployment::{Evidence, FailureReason, ServiceOutcome, Verdict};
-use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Write};
-use crate::judge::{Target, Timing, Watch};
+use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Task, Write};
+use crate::judge::{Target, Timing, Watch, is_before_end};
 use crate::live::ServicePhase;
 use crate::names::ServiceName;
 use crate::plan::{self, ActionKind, SPEC_LABEL};
@@ -85,16 +85,19 @@ impl Rollout<'_> {
         before: &Before,
     ) -> Result<(ServiceName, Submitted), Interrupted> {
         let action = &self.actions[number];
-        let (Some(service), Some(write)) = (service_of(&action.kind), &action.write) else {
-            return Err(Interrupted::Refused(format!("action {number} of the plan writes no service")));
+        let Some(service) = service_of(&action.kind).cloned() else {
+            return Err(Interrupted::Refused(format!("action {number} of the plan is about no service")));
         };
-        let service = service.clone();
         if self.over.contains_key(&service) || self.watches.contains_key(&service) {
             return Ok((service, Submitted::Already));
         }
         if self.is_halted() && !self.journal.intents.contains_key(&number) {
             return Ok((service, Submitted::NotBegun));
         }
+        let Some(write) = &action.write else {
+            let submitted = self.watch_as_it_is(number, &service, before);
+            return Ok((service, submitted));
+        };
         self.show(&service, |progress| progress.phase = ServicePhase::Submitting);
         let known = self.journal.intents.get(&number).cloned().flatten();
         let in_doubt = known.is_some() && !self.journal.done.contains(&number);
@@ -173,6 +176,28 @@ impl Rollout<'_> {
         live.is_ok_and(|live| matches!(settled(target, live.services.get(&target.full_name)), Settled::Accepted))
     }
 
+    /// Watches what is live already: nothing is written.
+    fn watch_as_it_is(&self, number: usize, service: &ServiceName, before: &Before) -> Submitted {
+        let full_name = self.stack.scope(service);
+        let Some(live) = before.observation.services.get(&full_name) else {
+            return Submitted::Ended(Box::new(self.outcome(number, Verdict::Removed, Evidence::default())));
+        };
+        let over = |task: &&Task| task.service_id == live.id && !is_before_end(&task.state);
+        let target = Target {
+            full_name,
+            // Whose label the live spec carries: it stays there.
+            deployment: plan::written_by(&live.spec).unwrap_or(self.id),
+            spec: Some(live.spec.clone()),
+            prior: None,
+            service_id: Some(live.id.clone()),
+            version_before: None,
+            // What has ended so far was judged before.
+            tasks_before: before.observation.tasks.iter().filter(over).map(|task| task.id.clone()).collect(),
+            job_iteration_before: None,
+        };
+        Submitted::Accepted(Box::new(self.watch(target, before)))
+    }
+
     async fn accepted(&self, number: usize, target: &Target, id: String) -> Result<Option<Verdict>, Interrupted> {
         let id = if id.is_empty() { target.service_id.clone().unwrap_or_default() } else { id };
         self.journal(&JournalEntry::Done { action: number, id }).await?;
@@ -220,16 +245,20 @@ impl Rollout<'_> {
 
     fn watch(&self, target: Target, before: &Before) -> Watch {
         let settings = &self.inner.settings;
-        let cap = settings.deployment_timeout;
+        let started = self.began.elapsed();
+        let cap = self.end.saturating_sub(started);
         let timing = match (&target.spec, &target.prior) {
             (Some(spec), _) => Timing::for_spec(spec, settings.stability, before.observation.nodes.len(), cap),
-            (None, prior) => Timing::for_removal(prior.as_ref().unwrap_or(&Value::Null), cap),
+            (None, prior) => {
+                let cap = cap.max(FRESH_LOOK);
+                Timing::for_removal(prior.as_ref().unwrap_or(&Value::Null), cap)
+            }
         };
-        Watch::new(target, timing, self.began.elapsed()).with_networks(before.networks.clone())
+        Watch::new(target, timing, started).with_networks(before.networks.clone())
     }
 
     pub(super) fn is_late(&self) -> bool {
-        self.began.elapsed() >= self.inner.settings.deployment_timeout
+        self.began.elapsed() >= self.end
     }
 }
 

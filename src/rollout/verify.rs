@@ -22,6 +22,9 @@ impl Rollout<'_> {
     pub(super) async fn watch_until(&mut self, enough: fn(&Self) -> bool) -> Result<(), Interrupted> {
         let mut pulse = self.inner.pulse.subscribe();
         while !self.watches.is_empty() {
+            if self.switch.goes_back() {
+                return self.let_go().await;
+            }
             self.look().await?;
             if enough(self) {
                 break;
@@ -29,6 +32,7 @@ impl Rollout<'_> {
             let every = LOOK_EVERY.min(self.inner.settings.health_interval);
             tokio::select! {
                 () = self.inner.stop.cancelled() => return Err(Interrupted::Stopping),
+                () = self.switch.to_go_back() => (),
                 // Without a beat the sender is gone, and with it the process.
                 _ = pulse.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(every) => (),
@@ -53,6 +57,14 @@ impl Rollout<'_> {
     /// Whether every written service has its verdict.
     pub(super) fn is_over(&self) -> bool {
         self.watches.is_empty()
+    }
+
+    /// Stops watching: what was written is put back at once, so that no verdict on it is of use.
+    async fn let_go(&mut self) -> Result<(), Interrupted> {
+        for service in self.watches.keys().cloned().collect::<Vec<_>>() {
+            self.end(service, Verdict::Cancelled { written: true }, Evidence::default()).await?;
+        }
+        Ok(())
     }
 
     async fn look(&mut self) -> Result<(), Interrupted> {

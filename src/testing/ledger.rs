@@ -1,5 +1,7 @@
 //! A ledger in memory.
 
+mod standing;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,11 +11,13 @@ use crate::deployment::{
     CauseKind, Deployment, HistoryFilter, HistoryPage, HistoryRow, Outcome, ServiceOutcome, Status, Verdict,
 };
 use crate::health::EnvironmentHealth;
+use crate::hold::Hold;
 use crate::insights::Fact;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::plan::ActionKind;
 use crate::ports::{
     Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+    Standing, Tried, Unproved,
 };
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
@@ -32,7 +36,10 @@ struct Memory {
     adopted: BTreeMap<EnvironmentName, (Timestamp, Release)>,
     health: BTreeMap<EnvironmentName, EnvironmentHealth>,
     head: Option<Revision>,
+    holds: Vec<standing::Held>,
     trouble: Option<String>,
+    /// Whether the next closing is done without an answer.
+    lose_finish: bool,
 }
 
 #[derive(Debug)]
@@ -57,6 +64,11 @@ impl FakeLedger {
     /// Writes again.
     pub fn heal(&self) {
         self.memory().trouble = None;
+    }
+
+    /// The next closing of a deployment is done, but its answer is an error.
+    pub fn lose_finish(&self) {
+        self.memory().lose_finish = true;
     }
 
     /// How an environment was when that was last recorded.
@@ -199,7 +211,7 @@ impl Memory {
         let (deployed_at, deployed_by) = newest.or(ended)?;
         let revision = success.and_then(|attempt| attempt.new.release.revision.clone());
         let stack = success.map(|attempt| attempt.new.stack.clone());
-        Some(Current { release: Release { revision, services }, deployed_at, deployed_by, stack })
+        Some(Current { release: Release::new(revision, services), deployed_at, deployed_by, stack })
     }
 
     fn deployment(&self, id: DeploymentId) -> Option<Deployment> {
@@ -217,6 +229,7 @@ impl Memory {
             commit_sha: attempt.new.release.revision.as_ref().map(|revision| revision.sha.clone()),
             started_at: attempt.new.started_at,
             ended,
+            notes: self.notes(id),
         })
     }
 
@@ -243,6 +256,7 @@ fn planned(new: &NewDeployment) -> Result<Vec<(ServiceName, Version, Option<Vers
         let (service, version, from) = match action.kind.clone() {
             ActionKind::CreateService { service, to } => (service, to, None),
             ActionKind::UpdateService { service, from, to, .. } => (service, to, Some(from)),
+            ActionKind::WatchService { service, from, to } => (service, to, from),
             ActionKind::RemoveService { service, from } => {
                 planned.push((service, from.clone(), Some(from)));
                 continue;
@@ -301,7 +315,16 @@ impl Ledger for FakeLedger {
             (row.status, row.completed_at) = (unproved, Some(at));
         }
         memory.open(id)?.ended = Some((at, outcome.status, outcome.error_message.clone()));
+        if std::mem::take(&mut memory.lose_finish) {
+            return Err(refused("the disk did not answer".to_owned()));
+        }
         Ok(())
+    }
+
+    async fn recorded(&self, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError> {
+        let memory = self.memory();
+        let found = memory.attempt(id);
+        Ok(found.map(|attempt| OpenDeployment { id, new: attempt.new.clone(), journal: attempt.journal.clone() }))
     }
 
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
@@ -333,6 +356,35 @@ impl Ledger for FakeLedger {
             content_hash: attempt.new.content_hash.clone(),
             status: attempt.status(),
         }))
+    }
+
+    async fn standing(
+        &self,
+        environment: &EnvironmentName,
+        before: Option<DeploymentId>,
+    ) -> Result<Option<Standing>, LedgerError> {
+        Ok(self.memory().standing(environment, before))
+    }
+
+    async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError> {
+        Ok(self.memory().tried(environment))
+    }
+
+    async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        Ok(self.memory().unproved(environment))
+    }
+
+    async fn hold(&self, environment: &EnvironmentName, hold: &Hold) -> Result<(), LedgerError> {
+        self.writable()?.hold(environment, hold);
+        Ok(())
+    }
+
+    async fn resume(&self, environment: &EnvironmentName, by: &Actor, at: Timestamp) -> Result<bool, LedgerError> {
+        Ok(self.writable()?.resume(environment, by, at))
+    }
+
+    async fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, LedgerError> {
+        Ok(self.memory().open_holds())
     }
 
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -22,6 +23,7 @@ pub struct FakeSource {
 struct State {
     commits: Vec<(Revision, Tree)>,
     unreachable: bool,
+    limit: Option<Duration>,
     heads: usize,
 }
 
@@ -48,6 +50,11 @@ impl FakeSource {
     /// From now on nobody answers, or somebody does again.
     pub fn set_unreachable(&self, unreachable: bool) {
         self.state().unreachable = unreachable;
+    }
+
+    /// The next question for the newest revision is refused, and no other is wanted for so long.
+    pub fn limit(&self, retry_after: Duration) {
+        self.state().limit = Some(retry_after);
     }
 
     /// How often the newest revision was asked for.
@@ -81,6 +88,9 @@ impl Source for FakeSource {
     async fn head(&self) -> Result<Revision, SourceError> {
         let mut state = self.state();
         state.heads += 1;
+        if let Some(retry_after) = state.limit.take() {
+            return Err(SourceError::RateLimited { host: self.name(), retry_after });
+        }
         let newest = state.commits.last().map(|(revision, _)| revision.clone());
         if state.unreachable {
             return Err(self.trouble());

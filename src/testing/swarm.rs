@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::names::StackName;
 use crate::plan;
-use crate::ports::{Swarm, SwarmError};
+use crate::ports::{ImagePresence, Swarm, SwarmError};
 
 /// A Swarm with one node.
 #[derive(Debug)]
@@ -29,8 +29,11 @@ struct World {
     tasks: BTreeMap<String, Vec<Task>>,
     objects: BTreeMap<(&'static str, String), LiveObject>,
     crashing: BTreeSet<String>,
+    missing: BTreeSet<String>,
+    slow: BTreeSet<String>,
     writes: Vec<Write>,
     unreachable: bool,
+    hidden: bool,
     lose_answers: u32,
     digests: BTreeMap<String, String>,
     lost: BTreeSet<String>,
@@ -50,10 +53,63 @@ impl FakeSwarm {
         self.world().crashing.insert(image.to_owned());
     }
 
+    /// Tasks of this image are prepared until [`FakeSwarm::recover`].
+    pub fn slow_down(&self, image: &str) {
+        self.world().slow.insert(image.to_owned());
+    }
+
+    /// No registry has this image any more.
+    pub fn lose_image(&self, image: &str) {
+        self.world().missing.insert(image.to_owned());
+    }
+
+    /// The tasks of a service that crashed or were slow come up after all, and those of its image that start later.
+    pub fn recover(&self, full_name: &str) {
+        let mut world = self.world();
+        let Some(service) = world.services.get(full_name).cloned() else { return };
+        if let Some(image) = plan::image_of(&service.spec) {
+            world.crashing.remove(image);
+            world.slow.remove(image);
+        }
+        for task in world.tasks.entry(service.id.clone()).or_default() {
+            if task.state == "preparing" {
+                "running".clone_into(&mut task.state);
+            }
+        }
+        for slot in 1..=service.desired_tasks {
+            let runs = |task: &Task| task.slot == Some(slot) && task.state == "running";
+            if !world.tasks[&service.id].iter().any(runs) {
+                let number = world.next();
+                let task = task(&service.id, slot, number, "running");
+                world.tasks.entry(service.id.clone()).or_default().push(task);
+            }
+        }
+        drop(world);
+        self.beats.send_modify(|beats| *beats += 1);
+    }
+
+    /// The live spec of a service.
+    pub fn spec(&self, full_name: &str) -> Option<Value> {
+        self.world().services.get(full_name).map(|service| service.spec.clone())
+    }
+
     /// From now on nobody answers, or somebody does again.
     pub fn set_unreachable(&self, unreachable: bool) {
         self.world().unreachable = unreachable;
         self.beats.send_modify(|beats| *beats += 1);
+    }
+
+    /// From now on stacks cannot be read as a whole, or can again; what is watched is seen all the same.
+    pub fn hide_stacks(&self, hidden: bool) {
+        self.world().hidden = hidden;
+    }
+
+    /// Swarm pauses the update of a service.
+    pub fn pause(&self, full_name: &str) {
+        if let Some(service) = self.world().services.get_mut(full_name) {
+            let message = "update paused due to failure or early termination of task t1".to_owned();
+            service.update = Some(UpdateStatus { state: "paused".to_owned(), started_at: None, message });
+        }
     }
 
     /// The next writes are done, but their answers never arrive.
@@ -132,11 +188,17 @@ impl World {
             message: "update completed".to_owned(),
         });
         let replicas = spec.pointer("/Mode/Replicated/Replicas").and_then(Value::as_u64).unwrap_or(1);
-        let crashes = plan::image_of(spec).is_some_and(|image| self.crashing.contains(image));
+        let is_among = |images: &BTreeSet<String>| plan::image_of(spec).is_some_and(|image| images.contains(image));
+        let (crashes, is_slow) = (is_among(&self.crashing), is_among(&self.slow));
         let tries = if crashes { 4 } else { 1 };
+        let state = match (crashes, is_slow) {
+            (true, _) => "failed",
+            (false, true) => "preparing",
+            (false, false) => "running",
+        };
         for slot in (1..=replicas).flat_map(|slot| (0..tries).map(move |_| slot)) {
             let number = self.next();
-            let task = task(&id, slot, number, crashes);
+            let task = task(&id, slot, number, state);
             self.tasks.entry(id.clone()).or_default().push(task);
         }
         let live = LiveService {
@@ -221,14 +283,15 @@ fn text(spec: &Value, pointer: &str) -> String {
     spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn task(service: &str, slot: u64, number: u64, crashes: bool) -> Task {
+fn task(service: &str, slot: u64, number: u64, state: &str) -> Task {
+    let crashes = state == "failed";
     Task {
         id: format!("t{number}"),
         service_id: service.to_owned(),
         slot: Some(slot),
         node_id: Some("n1".to_owned()),
         desired_state: if crashes { "shutdown" } else { "running" }.to_owned(),
-        state: if crashes { "failed" } else { "running" }.to_owned(),
+        state: state.to_owned(),
         state_since: Some("2025-10-31T10:30:00Z".to_owned()),
         message: "started".to_owned(),
         error: crashes.then(|| "task: non-zero exit (3)".to_owned()),
@@ -261,6 +324,9 @@ impl Swarm for FakeSwarm {
 
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
         let world = self.reach()?;
+        if world.hidden {
+            return Err(unreachable_engine());
+        }
         let of = |wanted: &str| {
             let objects = world.objects.iter().filter(|((kind, _), _)| *kind == wanted);
             objects.map(|((_, name), object)| (name.clone(), object.clone())).collect()
@@ -306,6 +372,12 @@ impl Swarm for FakeSwarm {
             image: format!("{image}@{digest}"),
             platforms: vec![Platform { architecture: "amd64".to_owned(), os: "linux".to_owned() }],
         }))
+    }
+
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
+        let world = self.reach()?;
+        let name = image.split_once('@').map_or(image, |(name, _)| name);
+        Ok(if world.missing.contains(name) { ImagePresence::Missing } else { ImagePresence::Found })
     }
 
     async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {

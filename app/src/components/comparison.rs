@@ -17,10 +17,14 @@ pub fn ChangeTable(
     #[prop(optional)] choose: Option<Choice>,
 ) -> impl IntoView {
     let titled = |name: &EnvironmentName| view::title(name.as_str());
-    let (from_title, to_title) = comparison.with_untracked(|sides| (titled(&sides.from), titled(&sides.to)));
+    let (from_title, to_title) = comparison.with_untracked(|sides| {
+        // An environment beside an earlier release of itself.
+        let is_earlier = sides.from == sides.to;
+        if is_earlier { ("Then".to_owned(), "Now".to_owned()) } else { (titled(&sides.from), titled(&sides.to)) }
+    });
     let changes = move || comparison.with(|comparison| comparison.changes.clone());
     let chosen_head =
-        choose.map(|_| view! { <th role="columnheader" class="choose"><span class="sr-only">"Promote"</span></th> });
+        choose.map(|_| view! { <th role="columnheader" class="choose"><span class="sr-only">"Take part"</span></th> });
     view! {
         <table class="table changes" role="table">
             <thead role="rowgroup">
@@ -57,6 +61,7 @@ fn change_row(
     [to_title, from_title]: [String; 2],
 ) -> impl IntoView {
     let name = first.service.clone();
+    let goes_back = comparison.with_untracked(|sides| sides.from == sides.to);
     let change = follow(first, {
         let name = name.clone();
         move || comparison.with(|sides| sides.changes.iter().find(|change| change.service == name).cloned())
@@ -72,7 +77,7 @@ fn change_row(
         <tr role="row" class=class>
             {choose.map(|choice| view! {
                 <td role="cell" class="choose">
-                    {let name = name.clone(); move || changes_now.get().then(|| checkbox(name.clone(), choice))}
+                    {let name = name.clone(); move || changes_now.get().then(|| checkbox(name.clone(), choice, goes_back))}
                 </td>
             })}
             <th role="rowheader" scope="row" class="name">{name.to_string()}</th>
@@ -95,8 +100,8 @@ fn change_row(
     }
 }
 
-fn checkbox(name: ServiceName, choice: Choice) -> impl IntoView {
-    let label = format!("Promote {name}");
+fn checkbox(name: ServiceName, choice: Choice, goes_back: bool) -> impl IntoView {
+    let label = if goes_back { format!("Roll back {name}") } else { format!("Promote {name}") };
     let value = name.to_string();
     let (first, current) = (name.clone(), name.clone());
     let checked = untrack(move || choice.chosen.run(first));

@@ -9,6 +9,7 @@ use release_manager::views::EnvironmentView;
 
 use super::basics::{Age, Badge, Commit, HealthDot, VersionText};
 use super::follow;
+use super::hold::HoldNotice;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
 use crate::access::use_looker;
@@ -26,7 +27,10 @@ pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<Serv
         <article class="card environment" aria-labelledby=labelled_by>
             <CardHead environment heading/>
             <Running environment/>
-            <NotDeployed name=name.clone()/>
+            <div class="card-notices">
+                <NotDeployed name=name.clone()/>
+                <HoldNotice name=name.clone()/>
+            </div>
             <Services environment filter/>
         </article>
     }

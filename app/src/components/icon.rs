@@ -51,6 +51,8 @@ pub enum Symbol {
     Bell,
     /// An account.
     Person,
+    /// Held.
+    Pause,
 }
 
 impl Symbol {
@@ -86,6 +88,7 @@ impl Symbol {
             }
             Self::Search => "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5 20.5 20.5",
             Self::Bell => "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15zM10 21.2h4",
+            Self::Pause => "M8.5 5v14M15.5 5v14",
             Self::Flask => "M9 3h6M10 3v6.5L4.8 18a2 2 0 0 0 1.7 3h11a2 2 0 0 0 1.7-3L14 9.5V3M7.5 14.5h9",
         }
     }

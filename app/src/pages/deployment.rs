@@ -14,7 +14,7 @@ use crate::components::{
 };
 use crate::live::use_live;
 use crate::outcomes::use_awaited;
-use crate::pages::NotFoundPage;
+use crate::pages::{NotFoundPage, rollback_url};
 use crate::rpc::{self, Cancel, Retry};
 use crate::toasts::use_toasts;
 use crate::view::{self, ServiceLine, Tone};
@@ -77,13 +77,15 @@ fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView
         {move || error.get().map(|message| view! {
             <section class="findings bad"><h3><Icon symbol=Symbol::Warning/>"Why it ended"</h3><p class="wrap">{message}</p></section>
         })}
+        <Notes deployment/>
         <div class="deployment-body">
             <section class="card" aria-labelledby="steps-title">
                 <header class="card-head"><h2 id="steps-title">"Steps"</h2></header>
                 <Steps steps/>
                 {move || running.get().then(|| view! { <Tell id/> })}
-                {move || (running.get() && may_cancel).then(|| view! { <CancelButton id/> })}
+                {move || (running.get() && may_cancel).then(|| view! { <CancelButton id deployment/> })}
                 <Again deployment status/>
+                {move || (status.get() == Status::Success).then(|| view! { <RollbackLink id deployment/> })}
             </section>
             <section class="card grow" aria-labelledby="services-title">
                 <header class="card-head"><h2 id="services-title">"Services"</h2></header>
@@ -186,6 +188,33 @@ fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, S
     }
 }
 
+/// What is worth knowing besides the verdicts.
+#[component]
+fn Notes(deployment: RwSignal<DeploymentView>) -> impl IntoView {
+    let notes = Memo::new(move |_| deployment.with(|view| view.deployment.notes.clone()));
+    view! {
+        {move || (!notes.with(Vec::is_empty)).then(|| view! {
+            <section class="findings warn">
+                <h3><Icon symbol=Symbol::Info/>"Worth knowing"</h3>
+                <ul>
+                    {notes.get().into_iter().map(|note| view! { <li class="wrap">{note}</li> }).collect_view()}
+                </ul>
+            </section>
+        })}
+    }
+}
+
+/// The way to the plan of a rollback to this deployment.
+#[component]
+fn RollbackLink(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView {
+    let href = deployment.with_untracked(|view| rollback_url(&view.deployment.environment, id));
+    view! {
+        <div class="cancel">
+            <a class="button" href=href><Icon symbol=Symbol::History/>"Roll back to this…"</a>
+        </div>
+    }
+}
+
 /// Lets the browser say when it ends, also while one looks at something else. Asked for, never pushed.
 #[component]
 fn Tell(id: DeploymentId) -> impl IntoView {
@@ -222,7 +251,7 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
         deployment.with_untracked(|view| (view.deployment.environment.clone(), view.deployment.cause.clone()));
     let offered = Memo::new(move |_| !matches!(status.get(), Status::InProgress | Status::Success));
     let way = match &cause {
-        Cause::Sync => use_looker().may_in(Operation::Retry, &environment).then(|| {
+        Cause::Sync | Cause::Retry { .. } => use_looker().may_in(Operation::Retry, &environment).then(|| {
             view! {
                 <ActionForm action=retry>
                     <input type="hidden" name="environment" value=environment.to_string()/>
@@ -243,7 +272,7 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
             }
             .into_any(),
         ),
-        Cause::Rollback { .. } | Cause::CommandLine => None,
+        Cause::Rollback { .. } | Cause::CommandLine | Cause::Restart { .. } | Cause::Return { .. } => None,
     };
     view! {
         <div class="again" class:hidden=move || !offered.get()>
@@ -255,7 +284,8 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
 
 /// Asks before it stops anything, with and without WASM.
 #[component]
-fn CancelButton(id: DeploymentId) -> impl IntoView {
+fn CancelButton(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView {
+    let returns = deployment.with_untracked(|view| matches!(view.deployment.cause, Cause::Return { .. }));
     let cancel = ServerAction::<Cancel>::new();
     let answer = move || match cancel.value().get() {
         Some(Ok(())) => Some(
@@ -279,6 +309,16 @@ fn CancelButton(id: DeploymentId) -> impl IntoView {
                             "Stop this deployment"
                         </button>
                     </ActionForm>
+                    {(!returns).then(|| view! {
+                        <p>"Or stop it and put back at once what it has written, by a deployment of its own."</p>
+                        <ActionForm action=cancel>
+                            <input type="hidden" name="id" value=id.to_string()/>
+                            <input type="hidden" name="go_back" value="true"/>
+                            <button class="button danger" type="submit" disabled=move || cancel.pending().get()>
+                                "Stop and go back"
+                            </button>
+                        </ActionForm>
+                    })}
                 </div>
             </details>
             {answer}

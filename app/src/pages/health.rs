@@ -1,14 +1,17 @@
 //! How every service of every environment is, as it is seen now.
 
 use leptos::prelude::*;
+use release_manager::access::Operation;
 use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::release::ServiceVersion;
 
+use crate::access::use_looker;
 use crate::app_data::use_overview;
 use crate::clock::use_clock;
 use crate::components::{Age, Badge, Empty, Field, HealthDot, Icon, Loaded, PageHead, Symbol, VersionText, follow};
 use crate::live::use_live;
+use crate::rpc;
 use crate::view;
 
 /// `/health`
@@ -42,6 +45,7 @@ fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
     let heading = format!("health-{name}");
     let labelled_by = heading.clone();
     let title = view::title(name.as_str());
+    let environment = name.clone();
     let health = Memo::new(move |_| live.environment(&name, |environment| environment.health.clone()));
     let checked = Memo::new(move |_| health.with(|health| health.as_ref().and_then(|health| health.checked_at)));
     let rolled_up = Memo::new(move |_| health.with(|health| health.as_ref().map(view::roll_up)));
@@ -66,7 +70,7 @@ fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
             </header>
             <ul class="health-list">
                 <For each=move || names.get() key=Clone::clone let:name>
-                    {service(name, health)}
+                    {service(environment.clone(), name, health)}
                 </For>
             </ul>
             {move || none.get().then(|| match checked.get() {
@@ -95,7 +99,8 @@ fn worst_first(health: &EnvironmentHealth) -> Vec<ServiceName> {
     names.into_iter().map(|(_, name)| name.clone()).collect()
 }
 
-fn service(name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl IntoView {
+fn service(environment: EnvironmentName, name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl IntoView {
+    let may_restart = use_looker().may_in(Operation::Restart, &environment);
     let first = ServiceHealth {
         status: HealthStatus::Unknown,
         running: 0,
@@ -127,8 +132,35 @@ fn service(name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl I
                 </summary>
                 <Details service status error/>
                 <p class="health-more"><a href=format!("/services/{name}")>"Tasks, versions and spec"</a></p>
+                {may_restart.then(|| view! { <Restart environment name/> })}
             </details>
         </li>
+    }
+}
+
+/// Starts all tasks of a service anew, after a question.
+#[component]
+fn Restart(environment: EnvironmentName, name: ServiceName) -> impl IntoView {
+    let restart = ServerAction::<rpc::Restart>::new();
+    let refused = move || restart.value().get().and_then(Result::err);
+    view! {
+        <details class="ask details">
+            <summary class="button small" aria-label=format!("Restart {name} in {environment}…")>
+                <Icon symbol=Symbol::Retry/>
+                "Restart…"
+            </summary>
+            <div class="ask-body">
+                <p>"All its tasks are started anew, as its update settings say, and watched to a verdict."</p>
+                <ActionForm action=restart>
+                    <input type="hidden" name="environment" value=environment.to_string()/>
+                    <input type="hidden" name="service" value=name.to_string()/>
+                    <button class="button" type="submit" disabled=move || restart.pending().get()>
+                        {format!("Restart {name}")}
+                    </button>
+                </ActionForm>
+                {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
+            </div>
+        </details>
     }
 }
 

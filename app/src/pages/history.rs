@@ -13,6 +13,7 @@ use crate::components::{
 };
 use crate::error::RpcError;
 use crate::live::use_live;
+use crate::pages::rollback_url;
 use crate::rpc;
 use crate::toasts::use_toasts;
 use crate::view::{self, HistoryQuery, Tone};
@@ -309,6 +310,7 @@ fn row_details(row: HistoryRow) -> impl IntoView {
     let message = row.verdict.as_ref().and_then(view::verdict_message);
     let verdict = row.verdict.as_ref().map(view::verdict);
     let id = row.deployment;
+    let back = (row.status == Status::Success).then(|| rollback_url(&row.environment, id));
     let versions = (Some(row.version.to_string()), row.from.as_ref().map(ToString::to_string));
     view! {
         <div class="details">
@@ -320,6 +322,9 @@ fn row_details(row: HistoryRow) -> impl IntoView {
                 <Field label="Deployment"><a href=format!("/deployments/{id}")>{format!("Deployment {id}")}</a></Field>
             </dl>
             {message.map(|message| view! { <p class="wrap">{message}</p> })}
+            {back.map(|href| view! {
+                <a class="button small" href=href><Icon symbol=Symbol::History/>"Roll back to this…"</a>
+            })}
             {row.evidence.map(|evidence| view! { <EvidenceView evidence/> })}
         </div>
     }

@@ -8,6 +8,7 @@ mod health;
 mod history;
 mod insights;
 mod not_found;
+mod rollback;
 mod service;
 mod settings;
 
@@ -19,5 +20,6 @@ pub use health::HealthPage;
 pub use history::HistoryPage;
 pub use insights::InsightsPage;
 pub use not_found::NotFoundPage;
+pub use rollback::{RollbackPage, rollback_url};
 pub use service::ServicePage;
 pub use settings::{AboutPage, SettingsPage};

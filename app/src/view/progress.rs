@@ -188,6 +188,7 @@ mod tests {
             commit_sha: None,
             started_at: Timestamp::from_millis(0),
             ended: Some((Timestamp::from_millis(1), outcome)),
+            notes: Vec::new(),
         };
         let refused = steps(&deployment(Outcome::refused(String::new())), None);
         assert!(refused.contains(&(Step::Plan, StepState::Failed)));

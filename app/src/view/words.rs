@@ -82,6 +82,9 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Promotion { from } => format!("Promotion from {from}"),
         Cause::Rollback { to } => format!("Rollback to deployment {to}"),
         Cause::CommandLine => "Command line".to_owned(),
+        Cause::Retry { of } => format!("Retry of deployment {of}"),
+        Cause::Restart { service } => format!("Restart of {service}"),
+        Cause::Return { from } => format!("Return from deployment {from}"),
     }
 }
 
@@ -92,6 +95,9 @@ pub fn cause_kind(kind: CauseKind) -> &'static str {
         CauseKind::Promotion => "Promotion",
         CauseKind::Rollback => "Rollback",
         CauseKind::CommandLine => "Command line",
+        CauseKind::Retry => "Retry",
+        CauseKind::Restart => "Restart",
+        CauseKind::Return => "Return",
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) const KINDS: &[Kind] = &[
     kind("over", "Over", &[409], "the deployment has ended"),
     kind("exists", "Exists already", &[409], "the name is taken"),
     kind("last-admin", "Last admin", &[409], "nobody could administer any more"),
+    kind("held", "Held", &[409], "the environment is held; `hold` says by whom, since when and why"),
+    kind("not-held", "Not held", &[409], "there is no hold to end"),
     kind("not-now", "Not now", &[409], "the state does not allow it, or it needs another way; `detail` says which"),
     kind(
         "outcome-unknown",
@@ -230,6 +232,8 @@ impl From<ManagerError> for Problem {
         let (status, slug) = match &error {
             ManagerError::UnknownEnvironment(_)
             | ManagerError::UnknownDeployment(_)
+            | ManagerError::UnknownRow(_)
+            | ManagerError::OtherEnvironment(..)
             | ManagerError::UnknownService(_)
             | ManagerError::NoOrigin(_) => (StatusCode::NOT_FOUND, "not-found"),
             ManagerError::Busy(_) | ManagerError::Preparing(_) => (StatusCode::CONFLICT, "busy"),
@@ -240,7 +244,12 @@ impl From<ManagerError> for Problem {
             | ManagerError::NotAutomatic(_)
             | ManagerError::TriedBefore(_)
             | ManagerError::StillLive(_)
+            | ManagerError::NotProved(_)
+            | ManagerError::NoWayBack(_)
             | ManagerError::MassRemoval(_) => (StatusCode::CONFLICT, "not-now"),
+            ManagerError::Held(..) => (StatusCode::CONFLICT, "held"),
+            ManagerError::NotHeld(_) => (StatusCode::CONFLICT, "not-held"),
+            ManagerError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             ManagerError::Blocked(_) => (StatusCode::UNPROCESSABLE_ENTITY, "blocked"),
             ManagerError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-files"),
             ManagerError::Source(_) => (StatusCode::BAD_GATEWAY, "source"),
@@ -252,6 +261,7 @@ impl From<ManagerError> for Problem {
         match error {
             ManagerError::Busy(id) => problem.with("deployment_id", json!(id)),
             ManagerError::Stale(comparison) => problem.with("plan", json!(Planned::from(*comparison))),
+            ManagerError::Held(_, hold) => problem.with("hold", json!(hold)),
             ManagerError::Ledger(cause) => {
                 error!(error = %cause, cause = ?std::error::Error::source(&cause), "The database failed");
                 problem

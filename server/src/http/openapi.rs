@@ -25,6 +25,7 @@ use super::error::{MEDIA_TYPE, Problem};
     tags(
         (name = "Environments", description = "What runs, and how it is"),
         (name = "Promotion", description = "What differs, what would be done, and doing it"),
+        (name = "Rollback", description = "What going back would do, and doing it"),
         (name = "Deployments", description = "Following and stopping what was begun"),
         (name = "History", description = "What was done, and what it brought"),
         (name = "Source", description = "The repository that is followed"),

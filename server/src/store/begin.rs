@@ -46,6 +46,9 @@ fn planned(new: &NewDeployment) -> Result<Vec<Planned<'_>>, LedgerError> {
             ActionKind::UpdateService { service, from, to, .. } => {
                 Planned { service, version: to, from: Some(from), image: Some(image_of(&new.release, service)?) }
             }
+            ActionKind::WatchService { service, from, to } => {
+                Planned { service, version: to, from: from.as_ref(), image: Some(image_of(&new.release, service)?) }
+            }
             ActionKind::RemoveService { service, from } => {
                 Planned { service, version: from, from: Some(from), image: None }
             }

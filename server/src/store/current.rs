@@ -79,7 +79,7 @@ fn assemble(running: &[RunningRow], success: Option<SuccessRow>) -> Result<Optio
         }
     };
     Ok(Some(Current {
-        release: Release { revision, services },
+        release: Release::new(revision, services),
         deployed_at: Timestamp::from_millis(deployed_at),
         deployed_by: Actor::from(deployed_by),
         stack,

@@ -68,7 +68,22 @@ pub(super) async fn deployment(readers: &SqlitePool, id: DeploymentId) -> Result
         commit_sha: parse_optional(row.commit_sha.as_deref(), what("revision"))?,
         started_at: Timestamp::from_millis(row.started_at),
         ended,
+        notes: notes(&mut transaction, id).await?,
     }))
+}
+
+/// What was noted besides the verdicts, oldest first.
+async fn notes(transaction: &mut SqliteConnection, id: DeploymentId) -> Result<Vec<String>, LedgerError> {
+    sqlx::query_scalar!(
+        r#"select entry ->> '$.message' as "message!: String"
+        from journal
+        where attempt = ? and entry ->> '$.entry' = 'noted'
+        order by id"#,
+        id.0
+    )
+    .fetch_all(transaction)
+    .await
+    .map_err(failed)
 }
 
 async fn outcomes(

@@ -65,6 +65,25 @@ struct OpenRow {
     started_at: i64,
 }
 
+/// A deployment as it was accepted, with its journal, whether it is over or not.
+pub(super) async fn recorded(readers: &SqlitePool, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError> {
+    let row = sqlx::query_as!(
+        OpenRow,
+        r#"select
+            attempts.id as "id!", environment, cause, actor, release, stacks.content as stack, plan, content_hash,
+            started_at
+        from attempts
+        join stacks on stacks.hash = attempts.stack
+        where attempts.id = ?"#,
+        id.0
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(OpenDeployment { id, new: accepted(row)?, journal: entries(readers, id).await? }))
+}
+
 /// The deployments that are not over, oldest first.
 pub(super) async fn unfinished(readers: &SqlitePool) -> Result<Vec<OpenDeployment>, LedgerError> {
     let rows = sqlx::query_as!(

@@ -1,5 +1,6 @@
 //! The port, question by question.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -7,10 +8,12 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
 use release_manager::health::EnvironmentHealth;
+use release_manager::hold::Hold;
 use release_manager::insights::Fact;
-use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
+use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::ports::{
     Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+    Standing, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
@@ -18,7 +21,9 @@ use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
 
 use super::error::{is_fatal, refused};
-use super::{Store, adopt, begin, current, deployment, facts, finish, head, health, history, journal, releases};
+use super::{
+    Store, adopt, begin, current, deployment, facts, finish, head, health, history, hold, journal, releases, standing,
+};
 
 impl Store {
     /// Writes, unless the file cannot be trusted any more: after a failed flush
@@ -61,6 +66,10 @@ impl Ledger for Store {
         self.write(finish::finish(&self.writer, id, outcome, at)).await
     }
 
+    async fn recorded(&self, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError> {
+        journal::recorded(&self.readers, id).await
+    }
+
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
         journal::unfinished(&self.readers).await
     }
@@ -75,6 +84,34 @@ impl Ledger for Store {
 
     async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError> {
         deployment::latest(&self.readers, environment).await
+    }
+
+    async fn standing(
+        &self,
+        environment: &EnvironmentName,
+        before: Option<DeploymentId>,
+    ) -> Result<Option<Standing>, LedgerError> {
+        standing::standing(&self.readers, environment, before).await
+    }
+
+    async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError> {
+        standing::tried(&self.readers, environment).await
+    }
+
+    async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        standing::unproved(&self.readers, environment).await
+    }
+
+    async fn hold(&self, environment: &EnvironmentName, hold: &Hold) -> Result<(), LedgerError> {
+        self.write(hold::hold(&self.writer, environment, hold)).await
+    }
+
+    async fn resume(&self, environment: &EnvironmentName, by: &Actor, at: Timestamp) -> Result<bool, LedgerError> {
+        self.write(hold::resume(&self.writer, environment, by, at)).await
+    }
+
+    async fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, LedgerError> {
+        hold::holds(&self.readers).await
     }
 
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError> {

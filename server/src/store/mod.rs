@@ -19,6 +19,7 @@ mod finish;
 mod head;
 mod health;
 mod history;
+mod hold;
 mod journal;
 mod ledger;
 mod lock;
@@ -27,6 +28,7 @@ mod open;
 mod releases;
 mod restore;
 mod seal;
+mod standing;
 mod tally;
 
 use std::collections::BTreeMap;

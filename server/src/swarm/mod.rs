@@ -13,6 +13,7 @@ mod live;
 mod logs;
 mod observe;
 mod pin;
+mod presence;
 mod read;
 mod registries;
 mod wire;
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
 use release_manager::names::StackName;
-use release_manager::ports::{Swarm, SwarmError};
+use release_manager::ports::{ImagePresence, Swarm, SwarmError};
 use release_manager::time::Timestamp;
 use serde_json::Value;
 
@@ -93,6 +94,10 @@ impl Swarm for DockerSwarm {
 
     async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
         pin::pin(&self.client, self.registries.as_ref(), image).await
+    }
+
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
+        presence::presence(&self.client, self.registries.as_ref(), image).await
     }
 
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError> {

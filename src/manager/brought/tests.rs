@@ -16,7 +16,7 @@ use crate::names::{Actor, EnvironmentName, StackName};
 use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::plan::testkit::stack;
 use crate::plan::{self, Plan};
-use crate::ports::{Ledger, Swarm, SwarmError};
+use crate::ports::{ImagePresence, Ledger, Swarm, SwarmError};
 use crate::stack::Stack;
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
@@ -192,6 +192,10 @@ impl Swarm for Restless {
 
     async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
         self.0.pin(image).await
+    }
+
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
+        self.0.find_image(image).await
     }
 
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError> {

@@ -198,7 +198,7 @@ impl Run {
                     self.say(&display.erase())?;
                     self.say("Stopping: nothing more is written. A second Ctrl-C does not wait for answers\n")?;
                     // Where it is over by now there is nothing to cancel.
-                    let _ = self.manager.cancel(actor(), self.id).await;
+                    let _ = self.manager.cancel(actor(), self.id, false).await;
                 }
             }
         }

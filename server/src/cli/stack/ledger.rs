@@ -3,17 +3,19 @@
 //! A stack file at the command line has no history and needs no database; what a rollout journals is kept here, and tells
 //! what was written when the command ends early.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome, Status};
 use release_manager::health::EnvironmentHealth;
+use release_manager::hold::Hold;
 use release_manager::insights::Fact;
-use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, Version};
+use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::plan::Action;
 use release_manager::ports::{
     Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
+    Standing, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
@@ -91,6 +93,14 @@ impl OneDeployment {
     }
 }
 
+fn notes(journal: &[JournalEntry]) -> Vec<String> {
+    let note = |entry: &JournalEntry| match entry {
+        JournalEntry::Noted { message } => Some(message.clone()),
+        _ => None,
+    };
+    journal.iter().filter_map(note).collect()
+}
+
 fn written(actions: &[Action], journal: &[JournalEntry]) -> Written {
     let mut sent = BTreeSet::new();
     let mut done = BTreeSet::new();
@@ -101,7 +111,7 @@ fn written(actions: &[Action], journal: &[JournalEntry]) -> Written {
             JournalEntry::Done { action, .. } => drop(done.insert(*action)),
             // A write that was refused has a verdict and was not done.
             JournalEntry::Judged { service, .. } => drop(refused.insert(service)),
-            JournalEntry::CancelRequested { .. } => (),
+            JournalEntry::CancelRequested { .. } | JournalEntry::GoingBack { .. } | JournalEntry::Noted { .. } => (),
         }
     }
     let mut written = Written::default();
@@ -137,6 +147,12 @@ impl Ledger for OneDeployment {
 
     async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError> {
         self.change(id, |held| held.ended = Some((at, outcome.clone())))
+    }
+
+    async fn recorded(&self, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError> {
+        let held = self.held();
+        let held = held.as_ref().filter(|held| held.id == id);
+        Ok(held.map(|held| OpenDeployment { id, new: held.new.clone(), journal: held.journal.clone() }))
     }
 
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
@@ -176,7 +192,33 @@ impl Ledger for OneDeployment {
             commit_sha: None,
             started_at: held.new.started_at,
             ended: held.ended.clone(),
+            notes: notes(&held.journal),
         }))
+    }
+
+    async fn standing(&self, _: &EnvironmentName, _: Option<DeploymentId>) -> Result<Option<Standing>, LedgerError> {
+        Ok(None)
+    }
+
+    async fn tried(&self, _: &EnvironmentName) -> Result<Option<Tried>, LedgerError> {
+        Ok(None)
+    }
+
+    async fn unproved(&self, _: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn hold(&self, environment: &EnvironmentName, _: &Hold) -> Result<(), LedgerError> {
+        let detail = format!("a hold of `{environment}` would end with the command");
+        Err(LedgerError::Failed { source: detail.clone().into(), detail })
+    }
+
+    async fn resume(&self, _: &EnvironmentName, _: &Actor, _: Timestamp) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+
+    async fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, LedgerError> {
+        Ok(BTreeMap::new())
     }
 
     async fn release_of(&self, id: DeploymentId) -> Result<Option<(Release, Stack)>, LedgerError> {

@@ -132,6 +132,7 @@ fn step(action: &Action) -> Step {
             Step { fields: changes.clone(), ..service(Verb::Update, name, Some(from), Some(to)) }
         }
         ActionKind::RemoveService { service: name, from } => service(Verb::Remove, name, Some(from), None),
+        ActionKind::WatchService { service: name, from, to } => service(Verb::Leave, name, from.as_ref(), Some(to)),
         ActionKind::LeaveService { service: name, version } => service(Verb::Leave, name, Some(version), Some(version)),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn beginning(stack: &StackName, action: &Action) -> Option<String> {
             Some(format!("Updating service {} ({from} -> {to})", stack.scope(service)))
         }
         ActionKind::RemoveService { service, .. } => Some(format!("Removing service {}", stack.scope(service))),
-        ActionKind::LeaveService { .. } => None,
+        ActionKind::WatchService { .. } | ActionKind::LeaveService { .. } => None,
     }
 }
 
@@ -32,7 +32,8 @@ pub(super) fn entry(stack: &StackName, actions: &[Action], entry: &JournalEntry)
     match entry {
         JournalEntry::Intent { action, .. } => beginning(stack, actions.get(*action)?),
         JournalEntry::Judged { service, outcome } => Some(judged(stack, service, outcome)),
-        JournalEntry::Done { .. } | JournalEntry::CancelRequested { .. } => None,
+        JournalEntry::Noted { message } => Some(message.clone()),
+        JournalEntry::Done { .. } | JournalEntry::CancelRequested { .. } | JournalEntry::GoingBack { .. } => None,
     }
 }
 

@@ -190,7 +190,8 @@ pub(in crate::http) struct Details {
     environment: EnvironmentName,
     #[schema(value_type = schema::Status)]
     status: Status,
-    /// Why it was started: `kind` is `sync`, `promotion` (with `from`), `rollback` (with `to`) or another word to come.
+    /// Why it was started: `kind` is `sync`, `promotion` (with `from`), `rollback` (with `to`), `retry` (with `of`),
+    /// `restart` (with `service`), `return` (with `from`) or another word to come.
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     cause: Value,
     #[schema(value_type = schema::Actor)]
@@ -206,6 +207,8 @@ pub(in crate::http) struct Details {
     duration_seconds: Option<Number>,
     /// Why it did not succeed.
     error_message: Option<String>,
+    /// What a person should know besides the verdicts.
+    notes: Vec<String>,
     /// How far each step is; empty once it is over and this process has not run it.
     steps: Vec<StepProgress>,
     services: Vec<ServiceReport>,
@@ -293,6 +296,7 @@ impl From<DeploymentView> for Details {
             error_message: error_message(&deployment),
             steps: steps.map(|(step, state)| StepProgress { step: *step, state: *state }).collect(),
             services: rows.into_iter().map(|row| ServiceReport::of(row, progress.as_ref())).collect(),
+            notes: deployment.notes,
             environment: deployment.environment,
             deployed_by: deployment.actor,
             commit_sha: deployment.commit_sha,
@@ -313,34 +317,4 @@ pub(super) async fn details(
     Path(id): Path<DeploymentId>,
 ) -> Result<axum::Json<Details>, Problem> {
     Ok(axum::Json(state.manager.deployment(id).await?.into()))
-}
-
-/// The answer to an order to stop.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct Cancelling {
-    #[schema(value_type = schema::DeploymentId)]
-    deployment_id: DeploymentId,
-    /// `cancelling`
-    status: String,
-}
-
-/// Stops a deployment at the next safe point: what is not written stays unwritten, what is written is watched to its
-/// verdict.
-#[utoipa::path(post, path = "/api/deploy/cancel/{id}", tag = "Deployments",
-    params(("id" = schema::DeploymentId, Path, description = "The deployment")),
-    responses(
-        (status = 202, description = "It stops at the next safe point", body = Cancelling),
-        (status = 404, description = "No such deployment", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is over", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn cancel(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(id): Path<DeploymentId>,
-) -> Result<(StatusCode, axum::Json<Cancelling>), Problem> {
-    let environment = state.manager.deployment(id).await?.deployment.environment;
-    let actor = caller.order(Operation::Cancel, &environment)?;
-    caller.trail().detail(&format_args!("deployment {id}"));
-    state.manager.cancel(actor, id).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(Cancelling { deployment_id: id, status: "cancelling".to_owned() })))
 }

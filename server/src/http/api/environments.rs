@@ -103,8 +103,8 @@ pub(in crate::http) struct LiveSchema {
     source: super::source::SourceState,
     /// Why the Engine cannot be used; `null` while it can.
     engine_problem: Option<super::source::KnownProblem>,
-    /// By name: `health`, the `deployment` in progress or the one that ended last since the start, and the `problem`
-    /// that keeps the newest revision from being deployed.
+    /// By name: `health`, the `deployment` in progress or the one that ended last since the start, the `problem` that
+    /// keeps the newest revision from being deployed, and the `hold` that the environment is under.
     #[schema(value_type = BTreeMap<schema::EnvironmentName, BTreeMap<String, Value>>)]
     environments: BTreeMap<String, Value>,
 }

@@ -5,6 +5,7 @@
 mod deployments;
 mod environments;
 mod history;
+mod orders;
 mod plans;
 mod releases;
 pub(super) mod schema;
@@ -28,7 +29,13 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans::plan))
         .routes(routes!(deployments::deploy))
         .routes(routes!(deployments::deployment))
-        .routes(routes!(deployments::cancel))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::roll_back, orders::plan_rollback))
+        .routes(routes!(orders::hold))
+        .routes(routes!(orders::resume))
+        .routes(routes!(orders::sync_environment))
+        .routes(routes!(orders::retry))
+        .routes(routes!(orders::restart))
         .routes(routes!(deployments::details))
         .routes(routes!(history::history))
         .routes(routes!(releases::releases))

@@ -123,7 +123,7 @@ pub(super) struct PlanQuery {
     services: Option<String>,
 }
 
-/// What a promotion would do.
+/// What a promotion or a rollback would do.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Plan)]
 pub(in crate::http) struct Planned {
@@ -158,7 +158,8 @@ pub(in crate::http) struct PlannedService {
     to: Option<Version>,
     #[schema(value_type = schema::ChangeType)]
     change_type: ChangeType,
-    /// `create`, `update` or `remove`; `null` where nothing would be written.
+    /// `create`, `update`, `remove`, or `watch` for what is live and has not succeeded so far; `null` where nothing would
+    /// be done.
     action: Option<String>,
     /// Why.
     reason: Option<String>,
@@ -244,7 +245,7 @@ pub(super) async fn plan(
 }
 
 /// Names separated by commas. Nothing chosen never means everything.
-fn chosen(names: &str) -> Result<BTreeSet<ServiceName>, Problem> {
+pub(super) fn chosen(names: &str) -> Result<BTreeSet<ServiceName>, Problem> {
     names
         .split(',')
         .map(|name| name.trim().parse::<ServiceName>())

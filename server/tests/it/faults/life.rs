@@ -1,6 +1,7 @@
 //! A process that can be stopped anywhere, without notice: whatever it does to the world goes through these ports. From
 //! the moment of its death nothing of it reaches the world any more, as after `kill -9`.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,10 +14,10 @@ use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcom
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
 use release_manager::health::EnvironmentHealth;
 use release_manager::insights::Fact;
-use release_manager::names::{DeploymentId, EnvironmentName, ServiceName, StackName, Version};
+use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName, Version};
 use release_manager::ports::{
-    Clock, Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment,
-    ReleaseFilter, Swarm, SwarmError,
+    Clock, Current, DeployedRelease, ImagePresence, JournalEntry, Latest, Ledger, LedgerError, NewDeployment,
+    OpenDeployment, ReleaseFilter, Standing, Swarm, SwarmError, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
@@ -184,6 +185,10 @@ impl Swarm for MortalSwarm {
         or_never(self.life.live(self.inner.pin(image)).await).await
     }
 
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
+        or_never(self.life.live(self.inner.find_image(image)).await).await
+    }
+
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError> {
         or_never(self.life.live(self.inner.logs(task, lines)).await).await
     }
@@ -267,6 +272,10 @@ impl Ledger for MortalLedger {
         enter!(self.finish(id, outcome, at))
     }
 
+    async fn recorded(&self, id: DeploymentId) -> Result<Option<OpenDeployment>, LedgerError> {
+        ask!(self.recorded(id))
+    }
+
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
         ask!(self.unfinished())
     }
@@ -281,6 +290,34 @@ impl Ledger for MortalLedger {
 
     async fn latest(&self, environment: &EnvironmentName) -> Result<Option<Latest>, LedgerError> {
         ask!(self.latest(environment))
+    }
+
+    async fn standing(
+        &self,
+        environment: &EnvironmentName,
+        before: Option<DeploymentId>,
+    ) -> Result<Option<Standing>, LedgerError> {
+        ask!(self.standing(environment, before))
+    }
+
+    async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError> {
+        ask!(self.tried(environment))
+    }
+
+    async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        ask!(self.unproved(environment))
+    }
+
+    async fn hold(&self, environment: &EnvironmentName, hold: &release_manager::hold::Hold) -> Result<(), LedgerError> {
+        note!(self.hold(environment, hold))
+    }
+
+    async fn resume(&self, environment: &EnvironmentName, by: &Actor, at: Timestamp) -> Result<bool, LedgerError> {
+        note!(self.resume(environment, by, at))
+    }
+
+    async fn holds(&self) -> Result<BTreeMap<EnvironmentName, release_manager::hold::Hold>, LedgerError> {
+        ask!(self.holds())
     }
 
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, LedgerError> {

@@ -241,7 +241,7 @@ impl World {
         let running = running.filter(|progress| !progress.status.is_final()).map(|progress| progress.id).next();
         if let Some(DeploymentId(id)) = running {
             self.tell(format!("cancel {id}"));
-            let _ = self.rig.manager().cancel(Actor::Person("ada".to_owned()), DeploymentId(id)).await;
+            let _ = self.rig.manager().cancel(Actor::Person("ada".to_owned()), DeploymentId(id), false).await;
         }
     }
 

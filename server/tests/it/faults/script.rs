@@ -104,7 +104,7 @@ impl Cast {
             ("promote", services) => self.promote(rig, services).await,
             ("cancel", [id]) => {
                 let id = DeploymentId(id.parse().unwrap());
-                self.note(rig.manager().cancel(person(), id).await);
+                self.note(rig.manager().cancel(person(), id, false).await);
             }
             ("retry", []) => self.note(rig.manager().retry(person(), &name("preprod")).await.map(|_| ())),
             ("refused", _) => {

@@ -1,13 +1,16 @@
 //! The main job from end to end: a push at GitHub deploys preprod, a program promotes to prod, history tells of it. Once
 //! against the simulated Engine and once against a real one.
 
+mod orders;
 mod process;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::FutureExt;
-use release_manager::engine::{NAMESPACE_LABEL, Write};
+use release_manager::engine::{LiveService, NAMESPACE_LABEL, Write};
 use release_manager::names::StackName;
+use release_manager::pipeline::OnFailure;
+use release_manager::plan::image_of;
 use release_manager::ports::Swarm;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -73,8 +76,21 @@ impl Scene {
     }
 
     async fn start(&self) -> Process {
+        self.start_with(OnFailure::Keep).await
+    }
+
+    async fn start_with(&self, on_failure: OnFailure) -> Process {
         let database = self.home.path().join("release-manager.db");
-        Process::start(&database, &self.docker_host, self.github.settings(), &self.stack).await
+        Process::start(&database, &self.docker_host, self.github.settings(), &self.stack, on_failure).await
+    }
+
+    /// The image of every live service of preprod.
+    async fn images(&self) -> Vec<(String, String)> {
+        let swarm = DockerSwarm::connect(&self.docker_host).unwrap();
+        let stack: StackName = format!("{}-preprod", self.stack).parse().unwrap();
+        let live = swarm.live(&stack).await.unwrap().services;
+        let image = |service: &LiveService| image_of(&service.spec).unwrap_or_default().to_owned();
+        live.iter().map(|(name, service)| (name.clone(), image(service))).collect()
     }
 
     fn push(&self, web: &str, worker: &str) -> String {

@@ -36,7 +36,13 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts on a database, an Engine and a source.
-    pub(super) async fn start(database: &Path, docker_host: &str, github: GitHubSettings, stack: &str) -> Self {
+    pub(super) async fn start(
+        database: &Path,
+        docker_host: &str,
+        github: GitHubSettings,
+        stack: &str,
+        on_failure: OnFailure,
+    ) -> Self {
         // Only this client needs a default; a second start finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let stop = CancellationToken::new();
@@ -47,7 +53,8 @@ impl Process {
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::new(SystemClock),
         };
-        let manager = Manager::new(ports, settings(stack), stop.clone()).await.expect("the manager is made");
+        let manager =
+            Manager::new(ports, settings(stack, on_failure), stop.clone()).await.expect("the manager is made");
         let manager = Arc::new(manager);
         manager.start().await.expect("the manager starts");
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
@@ -113,7 +120,7 @@ impl Process {
     }
 }
 
-fn settings(stack: &str) -> Settings {
+fn settings(stack: &str, on_failure: OnFailure) -> Settings {
     let environment = |name: &str, mode, from: Option<&str>| Environment {
         name: name.parse().expect("a name"),
         mode,
@@ -121,7 +128,7 @@ fn settings(stack: &str) -> Settings {
         env_file: format!("env/.env.{name}").parse().expect("a path"),
         stack_files: vec!["docker-swarm-stack.yml".parse().expect("a path")],
         promotes_from: from.map(|from| from.parse().expect("a name")),
-        on_failure: OnFailure::Keep,
+        on_failure,
         on_drift: OnDrift::Report,
     };
     let environments =

@@ -9,6 +9,11 @@ use release_manager::names::{Actor, DeploymentId};
 use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError, NewDeployment, ReleaseFilter};
 use release_manager::testing::FakeLedger;
 
+use super::orders::{
+    a_hold_lasts_until_it_is_ended_and_one_replaces_the_other, the_newest_try_from_the_source_is_known,
+    what_success_has_proved_is_told_service_by_service, what_was_accepted_can_be_read_when_it_is_over,
+    what_was_written_without_success_is_unproved,
+};
 use super::samples::{
     Scratch, crashed, deploy, deployment, environment, outcome, outcomes, release, revision, second, service, succeeded,
 };
@@ -67,6 +72,11 @@ promises! {
     a_row_of_history_leads_to_its_release
     the_newest_revision_is_remembered
     health_can_be_recorded_again_and_again
+    what_was_accepted_can_be_read_when_it_is_over
+    what_success_has_proved_is_told_service_by_service
+    the_newest_try_from_the_source_is_known
+    what_was_written_without_success_is_unproved
+    a_hold_lasts_until_it_is_ended_and_one_replaces_the_other
 }
 
 async fn a_deployment_is_kept_whole_until_it_is_over(ledger: &dyn Ledger) {
@@ -85,7 +95,7 @@ async fn a_deployment_is_kept_whole_until_it_is_over(ledger: &dyn Ledger) {
     let entries = [
         JournalEntry::Intent { action: 0, target: Some(target) },
         JournalEntry::Done { action: 0, id: "abc".to_owned() },
-        JournalEntry::CancelRequested { by: Actor::Person("ada".to_owned()) },
+        JournalEntry::CancelRequested { by: Actor::Person("ada".to_owned()), go_back: false },
         JournalEntry::Judged { service: service("web"), outcome: outcome("1", succeeded()) },
     ];
     for entry in &entries {

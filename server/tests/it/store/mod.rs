@@ -4,6 +4,7 @@ mod backups;
 mod contract;
 mod faults;
 mod opening;
+mod orders;
 pub(crate) mod samples;
 mod schema;
 mod sealing;

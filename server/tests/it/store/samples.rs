@@ -48,7 +48,7 @@ pub(super) fn release(revision: Option<Revision>, services: &str) -> Release {
             (service(name), ServiceVersion::of_image(&format!("registry/{name}:{version}")).unwrap())
         })
         .collect();
-    Release { revision, services }
+    Release::new(revision, services)
 }
 
 fn stack(release: &Release) -> Stack {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use release_manager::engine::Write;
-use release_manager::ports::{Swarm, SwarmError};
+use release_manager::ports::{ImagePresence, Swarm, SwarmError};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -59,6 +59,7 @@ contract! {
     other_services_show_the_ports_that_they_take
     the_networks_of_every_engine_are_there
     an_image_is_pinned_or_no_registry_knows_it
+    an_image_is_found_and_one_that_is_nowhere_is_not
 }
 
 #[test]
@@ -333,6 +334,11 @@ async fn the_networks_of_every_engine_are_there(world: &World) {
     world.apply(create(with(service(world.stack(), "web", "app:1"), networks))).await;
     let spec = world.service("web").await.spec;
     assert_eq!(spec["TaskTemplate"]["Networks"][0]["Target"], json!(live.networks["host"].id));
+}
+
+async fn an_image_is_found_and_one_that_is_nowhere_is_not(world: &World) {
+    assert_eq!(world.swarm.find_image("app:1").await.unwrap(), ImagePresence::Found);
+    assert_ne!(world.swarm.find_image("127.0.0.1:1/app:missing").await.unwrap(), ImagePresence::Found);
 }
 
 async fn an_image_is_pinned_or_no_registry_knows_it(world: &World) {

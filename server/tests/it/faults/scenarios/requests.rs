@@ -59,7 +59,7 @@ scenarios! {
         record: "
             1 preprod sync success: web >1 succeeded
             2 preprod sync rolled_back: web 1>2 rolled_back
-            3 preprod sync rolled_back: web 1>2 rolled_back",
+            3 preprod retry rolled_back: web 1>2 rolled_back",
         world: "preprod/web app:1 1/1 rollback_completed #1",
     }
     the_same_failed_spec_is_not_submitted_twice {
@@ -70,11 +70,12 @@ scenarios! {
             push web app:2 x3 run='exit 3' fail=pause rest=1m
             ended 2
             retry
-            refused 2
+            ended 3
             wait 5m",
         record: "
             1 preprod sync success: web >1 succeeded
-            2 preprod sync failed: web 1>2 failed/paused",
+            2 preprod sync failed: web 1>2 failed/paused
+            3 preprod retry failed: web 1>2 failed/paused",
         world: "preprod/web app:2 0/3 paused #2",
     }
     after_a_failure_the_next_push_repairs_it {

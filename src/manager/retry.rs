@@ -1,0 +1,111 @@
+//! Trying again what did not succeed: only a person orders that.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::compare::Candidate;
+use super::sync::Wish;
+use super::{Inner, Manager, ManagerError, Permit};
+use crate::deployment::{Cause, Status};
+use crate::engine::LiveStack;
+use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
+use crate::pipeline::{Environment, Mode};
+use crate::plan::{self, ActionKind, Mode as ServiceMode, Part, Plan, compose};
+use crate::ports::{Latest, NewDeployment};
+
+impl Manager {
+    /// Tries again what did not succeed: in an environment that follows the source its newest revision, in another the
+    /// release of its last deployment. What is live already is watched again and not written.
+    pub async fn retry(&self, actor: Actor, target: &EnvironmentName) -> Result<DeploymentId, ManagerError> {
+        let inner = &self.inner;
+        let environment = inner.environment(target)?;
+        let permit = inner.permit(target)?;
+        inner.not_held(target)?;
+        if environment.mode == Mode::Auto {
+            let head = inner.ports.source.head().await?;
+            return inner.deploy(permit, environment, &head, Wish::Retry(actor)).await?.ok_or(ManagerError::UpToDate);
+        }
+        let latest = inner.ports.ledger.latest(target).await?;
+        let failed = latest.filter(|latest| latest.status != Status::Success).ok_or(ManagerError::UpToDate)?;
+        inner.repeat(permit, environment, failed, actor).await
+    }
+
+    /// Looks at the source at once, and brings an environment that follows it to its newest revision as a machine would.
+    pub async fn sync(&self, actor: Actor, target: &EnvironmentName) -> Result<DeploymentId, ManagerError> {
+        let inner = &self.inner;
+        let environment = inner.environment(target)?;
+        if environment.mode != Mode::Auto {
+            return Err(ManagerError::NotAutomatic(target.clone()));
+        }
+        let permit = inner.permit(target)?;
+        let head = inner.ports.source.head().await?;
+        inner.note_head(&head).await;
+        if inner.holds_back(target, &head.sha).await {
+            inner.not_held(target)?;
+        }
+        inner.deploy(permit, environment, &head, Wish::Now(actor)).await?.ok_or(ManagerError::UpToDate)
+    }
+}
+
+impl Inner {
+    /// Deploys the stored release of a deployment that has not succeeded once more, for the services that it was for.
+    async fn repeat(
+        self: &Arc<Self>,
+        permit: Permit,
+        environment: &Environment,
+        failed: Latest,
+        actor: Actor,
+    ) -> Result<DeploymentId, ManagerError> {
+        let record = self.ports.ledger.recorded(failed.id).await?;
+        let old = record.ok_or(ManagerError::UnknownDeployment(failed.id))?.new;
+        let scope: BTreeSet<ServiceName> =
+            old.plan.actions.iter().filter_map(|action| action.kind.service()).cloned().collect();
+        let stack = compose(&environment.stack, &[Part { stack: &old.stack, services: scope.clone() }]);
+        let live = self.ports.swarm.live(&environment.stack).await?;
+        let mut plan = plan::plan(&stack, &live, Some(&scope));
+        self.watch_unproved(environment, &live, &mut plan).await?;
+        let candidate =
+            Candidate { release: old.release, stack: old.stack, plan, content_hash: old.content_hash }.worth_doing()?;
+        let new = NewDeployment {
+            environment: environment.name.clone(),
+            cause: Cause::Retry { of: failed.id },
+            actor,
+            release: candidate.release,
+            stack: candidate.stack,
+            plan: candidate.plan,
+            content_hash: candidate.content_hash,
+            started_at: self.ports.clock.now(),
+        };
+        self.begin(permit, new).await
+    }
+
+    /// Has the services watched to a verdict that a plan would leave as they are although what is live has never
+    /// succeeded: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
+    pub(super) async fn watch_unproved(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+        plan: &mut Plan,
+    ) -> Result<(), ManagerError> {
+        let unproved = self.ports.ledger.unproved(&environment.name).await?;
+        for action in &mut plan.actions {
+            let ActionKind::LeaveService { service, version } = &action.kind else { continue };
+            let Some(known) = unproved.get(service) else { continue };
+            let Some(found) = live.services.get(&environment.stack.scope(service)) else { continue };
+            if plan::written_by(&found.spec).is_none() {
+                continue;
+            }
+            if ServiceMode::of(&found.spec).is_job() {
+                if let Some(again) = plan::restart(live, &environment.stack, service) {
+                    let reason = format!("deployment {} did not see it end well", known.deployment);
+                    *action = plan::Action { level: action.level, reason, ..again };
+                }
+                continue;
+            }
+            action.reason = format!("deployment {} did not see it succeed: it is watched again", known.deployment);
+            action.kind =
+                ActionKind::WatchService { service: service.clone(), from: known.from.clone(), to: version.clone() };
+        }
+        Ok(())
+    }
+}
