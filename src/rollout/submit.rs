@@ -152,6 +152,11 @@ impl Rollout<'_> {
                     return Ok(Some(Verdict::Superseded { message }));
                 }
                 SwarmError::NameTaken(_) if sequence_tries < 1 => sequence_tries += 1,
+                // A second look did not find it in this stack: whoever took the name keeps it.
+                SwarmError::NameTaken(_) => {
+                    let message = "somebody else has made a service of that name meanwhile".to_owned();
+                    return Ok(Some(Verdict::Superseded { message }));
+                }
                 SwarmError::NotFound(_) if target.spec.is_none() => {
                     return self.accepted(number, target, String::new()).await;
                 }
