@@ -35,7 +35,7 @@ test("a commit deploys preprod by itself, and a person promotes it to prod", asy
 
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Dashboard" }).click();
   await expect(page.getByText("Nothing to deploy")).toBeVisible();
-  await expect(page.getByText("NEWER")).toHaveCount(0);
+  await expect(page.getByText("NEWER", { exact: true })).toHaveCount(0);
   expect(await shown(page, "Prod")).toEqual(await shown(page, "Preprod"));
 
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "History" }).click();

@@ -28,9 +28,11 @@ export const test = base.extend<ForEachTest, ForEachWorker>({
   ],
 
   demo: [
-    async ({}, use, info) => {
+    async ({ page }, use, info) => {
       const demo = await Demo.start();
       await use(demo);
+      // A page that is still open would complain about the server that is stopped under it.
+      if (!page.isClosed()) await page.goto("about:blank");
       if (info.status !== info.expectedStatus) await info.attach("server.log", { body: demo.log(), contentType: "text/plain" });
       await demo.stop();
     },

@@ -19,7 +19,7 @@ use crate::telemetry::{self, LogFormat};
 
 /// `GitOps` deployment, promotion and rollback for Docker Swarm.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(name = "release-manager", version, about, max_term_width = 100)]
 pub struct Cli {
     /// How log lines are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, global = true)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use release_manager::deployment::{CauseKind, HistoryFilter, HistoryRow, Status, Verdict};
@@ -99,8 +99,9 @@ pub(super) async fn export(
             }
         }
     });
-    let body = stream::StreamExt::chain(stream::once(async { first }), rest);
-    let body = Body::from_stream(stream::StreamExt::map(body, Ok::<_, Infallible>));
+    // Compression asks once more after the end.
+    let body = stream::once(async { first }).chain(rest).map(Ok::<_, Infallible>).fuse();
+    let body = Body::from_stream(body);
     let (kind, name) = match query.format {
         Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"history.csv\""),
         Format::Json => ("application/json", "attachment; filename=\"history.json\""),

@@ -1,5 +1,7 @@
 //! What a person orders besides promotion, from the REST API to the Swarm.
 
+use std::time::Duration;
+
 use release_manager::pipeline::OnFailure;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -209,6 +211,14 @@ async fn a_cancelled_deployment_is_put_back_if_that_is_wanted() {
         .await;
     let cancelled = process.get(&format!("/api/deploy/preprod/{id}")).await;
     assert_eq!(cancelled["status"], json!("cancelled"), "{cancelled}");
+    // Where something had been written, a deployment of its own puts it back; that one begins when this has ended.
+    let mut live = process.manager.live();
+    let put_back = async {
+        while scene.images().await != before || running(&live.borrow_and_update()).is_some() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), live.changed()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), put_back).await.expect("everything is put back");
     process.until_running("preprod", &json!({"web": "1", "worker": "1"})).await;
     assert_eq!(scene.images().await, before);
     process.stop().await;

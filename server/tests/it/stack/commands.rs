@@ -171,10 +171,10 @@ async fn lists(scene: &Scene) {
     assert!(text.starts_with("ID ") && text.contains(&format!("{name}_web")) && text.contains("1/1"), "{text}");
 
     let ran = scene.expect(&["rm", "--timeout", "60", name], 0).await;
-    for line in [format!("Removing service {name}_web"), format!("Removing config {name}_motd")] {
+    for line in [format!("Removing service {name}_web"), format!("Removed config {name}_motd")] {
         assert!(ran.out.contains(&line), "`{line}` is missing in: {}", ran.out);
     }
-    assert!(ran.out.contains(&format!("Removing network {name}_default")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("Removed network {name}_default")), "{}", ran.out);
     let left = scene.live().await;
     assert!(left.services.is_empty() && !left.networks.contains_key(&format!("{name}_default")));
 }
