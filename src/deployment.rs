@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, Version};
+use crate::names::{Actor, CommitSha, DeploymentId, Digest, EnvironmentName, ServiceName, Version};
 use crate::time::Timestamp;
+use crate::watched::After;
 
 /// Why a deployment was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,11 @@ pub enum Cause {
         /// That deployment.
         from: DeploymentId,
     },
+    /// Somebody else had changed the stack, and the environment heals.
+    Heal {
+        /// Names what was found: the same is healed once.
+        drift: String,
+    },
 }
 
 /// The kind of a [`Cause`], for whoever looks for deployments of one kind.
@@ -60,12 +66,22 @@ pub enum CauseKind {
     Restart,
     /// [`Cause::Return`]
     Return,
+    /// [`Cause::Heal`]
+    Heal,
 }
 
 impl CauseKind {
     /// All kinds, in the order in which people are shown them.
-    pub const ALL: [Self; 7] =
-        [Self::Sync, Self::Promotion, Self::Rollback, Self::CommandLine, Self::Retry, Self::Restart, Self::Return];
+    pub const ALL: [Self; 8] = [
+        Self::Sync,
+        Self::Promotion,
+        Self::Rollback,
+        Self::CommandLine,
+        Self::Retry,
+        Self::Restart,
+        Self::Return,
+        Self::Heal,
+    ];
 
     /// The word in history and in URLs.
     pub fn as_str(self) -> &'static str {
@@ -77,6 +93,7 @@ impl CauseKind {
             Self::Retry => "retry",
             Self::Restart => "restart",
             Self::Return => "return",
+            Self::Heal => "heal",
         }
     }
 
@@ -97,6 +114,7 @@ impl Cause {
             Self::Retry { .. } => CauseKind::Retry,
             Self::Restart { .. } => CauseKind::Restart,
             Self::Return { .. } => CauseKind::Return,
+            Self::Heal { .. } => CauseKind::Heal,
         }
     }
 }
@@ -280,6 +298,15 @@ pub struct Evidence {
     pub old_tasks_serve: bool,
     /// `2/3 running`, as last seen.
     pub tasks: String,
+    /// The digest of the image before; `None` where there was none or it was not pinned.
+    #[serde(default)]
+    pub digest_before: Option<Digest>,
+    /// The digest of the image that was written.
+    #[serde(default)]
+    pub digest_after: Option<Digest>,
+    /// What to look at, in plain words.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// What a deployment did with one service.
@@ -379,6 +406,9 @@ pub struct HistoryRow {
     pub started_at: Timestamp,
     /// When the service's verdict was given.
     pub completed_at: Option<Timestamp>,
+    /// What came after a success that did not last.
+    #[serde(default)]
+    pub after: Option<After>,
 }
 
 /// Which rows of history are asked for; newest first.

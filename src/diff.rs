@@ -35,7 +35,7 @@ pub struct ServiceChange {
 }
 
 /// One field of a spec that differs. Values that may be secret (environment, data) are never shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// `TaskTemplate.ContainerSpec.Image`.
     pub field: String,

@@ -9,12 +9,14 @@ pub mod diff;
 pub mod health;
 pub mod hold;
 pub mod live;
+pub mod logs;
 pub mod names;
 pub mod pipeline;
 pub mod release;
 pub mod revision;
 pub mod time;
 pub mod views;
+pub mod watched;
 
 #[cfg(feature = "engine")]
 pub mod engine;
@@ -24,6 +26,8 @@ pub mod env_file;
 pub mod insights;
 #[cfg(feature = "engine")]
 pub mod judge;
+#[cfg(feature = "engine")]
+pub mod lease;
 #[cfg(feature = "engine")]
 pub mod manager;
 #[cfg(feature = "engine")]

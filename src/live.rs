@@ -10,6 +10,7 @@ use crate::hold::Hold;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::revision::Revision;
 use crate::time::Timestamp;
+use crate::watched::Watched;
 
 /// How far a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +129,9 @@ pub struct LiveEnvironment {
     pub problem: Option<Problem>,
     /// Why nothing new is brought here, and who says so.
     pub hold: Option<Hold>,
+    /// What came after the last success, who leads, and what somebody else has changed.
+    #[serde(default)]
+    pub watched: Watched,
 }
 
 /// Everything that moves.

@@ -1,5 +1,7 @@
 //! The environments and how releases flow between them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{EnvironmentName, RepoPath, StackName};
@@ -55,6 +57,13 @@ pub struct Environment {
     pub on_failure: OnFailure,
     /// What becomes of a service that somebody else has changed.
     pub on_drift: OnDrift,
+}
+
+impl Environment {
+    /// How long a success is watched on: ten minutes where releases enter, thirty where they are promoted to.
+    pub fn probation(&self) -> Duration {
+        if self.promotes_from.is_some() { Duration::from_mins(30) } else { Duration::from_mins(10) }
+    }
 }
 
 /// All environments, in the order in which releases flow.

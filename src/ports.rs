@@ -8,16 +8,19 @@ use futures::stream::BoxStream;
 
 use crate::deployment::{Cause, Deployment, HistoryFilter, HistoryPage, Outcome, ServiceOutcome, Status};
 use crate::engine::{LiveStack, Observation, Pinned, Write};
-use crate::health::EnvironmentHealth;
+use crate::health::{EnvironmentHealth, SoakRecord};
 use crate::hold::Hold;
 use crate::insights::Fact;
 use crate::judge::Target;
+use crate::lease::{Lease, SeenLease};
+use crate::logs::LogLine;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName, StackName, Version};
 use crate::plan::Plan;
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
 use crate::time::Timestamp;
+use crate::watched::After;
 
 /// An error of an adapter, for the log.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -139,6 +142,36 @@ pub trait Swarm: Send + Sync {
 
     /// Wakes whoever watches: one item for each change that the Engine tells of. Ends when the connection does.
     async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError>;
+
+    /// The lines that a service's tasks write: the last `tail` of each task, and with `follow` every later one. `service`
+    /// is an id or a full name. A stream that is not read holds the Engine back; nothing is kept for it.
+    async fn service_logs(
+        &self,
+        service: &str,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<LogLine, SwarmError>>, SwarmError>;
+
+    /// Who this process is, as the Swarm sees it.
+    async fn identity(&self) -> Result<Identity, SwarmError>;
+
+    /// The lease over a stack, if anybody ever took it.
+    async fn lease(&self, stack: &StackName) -> Result<Option<SeenLease>, SwarmError>;
+
+    /// Writes the lease over a stack in place of the one that was read. `OutOfSequence` or `NameTaken` where somebody
+    /// else was faster. The one write besides [`Swarm::apply`]: it changes nothing that runs.
+    async fn put_lease(&self, stack: &StackName, lease: &Lease, before: Option<&SeenLease>) -> Result<(), SwarmError>;
+}
+
+/// Who this process is, as the Swarm sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Where it runs, in words for people: `service lab_release-manager`, `process 7 on host nas`.
+    pub place: String,
+    /// Another one at each start.
+    pub process: String,
+    /// The full name of the service that it is a task of; `None` where it is none.
+    pub service: Option<String>,
 }
 
 /// Whether an image can be had.
@@ -305,6 +338,19 @@ pub struct Current {
     pub stack: Option<Stack>,
 }
 
+/// The success that brought a running service where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The service.
+    pub service: ServiceName,
+    /// When its verdict was given.
+    pub at: Timestamp,
+    /// What came after it.
+    pub after: Option<After>,
+}
+
 /// The newest deployment of an environment, as far as a machine must know it before it starts another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latest {
@@ -458,6 +504,29 @@ pub trait Ledger: Send + Sync {
     /// Stores how services are now; replaces what was known of the environment.
     async fn record_health(&self, environment: &EnvironmentName, health: &EnvironmentHealth)
     -> Result<(), LedgerError>;
+
+    /// The success that brought each running service where it is. Services that are only adopted have none.
+    async fn proved(&self, environment: &EnvironmentName) -> Result<Vec<Proved>, LedgerError>;
+
+    /// What a deployment watched of a service, by the service's full name.
+    async fn target(&self, id: DeploymentId, full_name: &str) -> Result<Option<Target>, LedgerError>;
+
+    /// Notes what came after a success, beside the history. What was noted first stands.
+    async fn note_after(&self, id: DeploymentId, service: &ServiceName, after: &After) -> Result<(), LedgerError>;
+
+    /// How every version of the environment has stood so far.
+    async fn soak(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, SoakRecord>, LedgerError>;
+
+    /// Stores how every version of the environment has stood; replaces what was known of it.
+    async fn record_soak(
+        &self,
+        environment: &EnvironmentName,
+        records: &BTreeMap<ServiceName, SoakRecord>,
+    ) -> Result<(), LedgerError>;
+
+    /// The name of this database, given when it was made and never changed. `None` where this is no database that a later
+    /// process could go on with: then no lease is taken.
+    async fn instance(&self) -> Result<Option<String>, LedgerError>;
 
     /// The newest revision that was seen, so that a restart does not forget it.
     async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError>;

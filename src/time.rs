@@ -27,6 +27,13 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment so much later.
+    #[must_use]
+    pub fn plus(self, length: std::time::Duration) -> Self {
+        let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.as_millis().saturating_add(length))
+    }
+
     /// Seconds from `earlier` to this moment; zero if the clock was set back in between.
     pub fn seconds_since(self, earlier: Self) -> f64 {
         let millis = u64::try_from(self.0 - earlier.0).unwrap_or_default();

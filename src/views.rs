@@ -12,6 +12,7 @@ use crate::pipeline::{Environment, Mode};
 use crate::release::Release;
 use crate::revision::Revision;
 use crate::time::Timestamp;
+use crate::watched::Soak;
 
 /// Every environment with what it runs. How it is at the moment stands in [`crate::live::Live`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct Comparison {
     /// Names exactly this plan: a promotion that carries it is refused once anything has changed. `None` where no
     /// plan could be made; then `blockers` say why.
     pub plan_hash: Option<String>,
+    /// How every version has stood in `from` so far.
+    #[serde(default)]
+    pub soak: BTreeMap<ServiceName, Soak>,
 }
 
 /// What a rollback would do.

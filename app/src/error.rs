@@ -82,6 +82,7 @@ impl From<release_manager::manager::ManagerError> for RpcError {
         let kind = match &error {
             Error::UnknownEnvironment(_)
             | Error::UnknownDeployment(_)
+            | Error::NotRunning { .. }
             | Error::UnknownRow(_)
             | Error::OtherEnvironment(..) => Kind::NotFound,
             Error::UnknownService(_)
@@ -92,6 +93,8 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::StillLive(_)
             | Error::NotProved(_)
             | Error::NoWayBack(_)
+            | Error::HealedBefore
+            | Error::NotLeading { .. }
             | Error::MassRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
@@ -101,7 +104,9 @@ impl From<release_manager::manager::ManagerError> for RpcError {
                 tracing::error!(%error, "Could not answer a page");
                 Kind::Internal
             }
-            Error::Source(_) | Error::Swarm(_) | Error::Stopping | Error::Preparing(_) => Kind::Unavailable,
+            Error::Source(_) | Error::Swarm(_) | Error::Stopping | Error::Preparing(_) | Error::TooManyViewers(_) => {
+                Kind::Unavailable
+            }
             Error::Ledger(failure @ LedgerError::Failed { source, .. }) => {
                 tracing::error!(error = %failure, %source, "Could not answer a page");
                 return Self::new(Kind::Internal, "the database failed: Release Manager's log says why");

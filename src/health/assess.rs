@@ -43,6 +43,8 @@ enum SlotState {
     Filled,
     /// Its task is on its way, or has only just started after others failed.
     Coming,
+    /// Its task is said to run on a node that does not answer: it may run or not.
+    Lost,
     /// Nothing runs there and nothing good is on its way.
     Broken,
     /// Nothing is meant to run there.
@@ -74,6 +76,9 @@ impl<'a> Assessment<'a> {
             error: if word == HealthStatus::Healthy { None } else { self.error(&states, desired) },
             running_since: self.running_since(),
             image: image_of(&self.look.service.spec).unwrap_or_default().to_owned(),
+            // Whoever follows the tasks from look to look knows better than one look.
+            restarts: 0,
+            unreachable: self.lost().count() as u64,
         }
     }
 
@@ -85,6 +90,9 @@ impl<'a> Assessment<'a> {
         }
         if is_updating || any(SlotState::Coming) {
             return HealthStatus::Progressing;
+        }
+        if any(SlotState::Lost) {
+            return HealthStatus::Unknown;
         }
         match (running >= desired, self.look.update_state()) {
             (true, _) => HealthStatus::Healthy,
@@ -122,7 +130,19 @@ impl<'a> Assessment<'a> {
             let is_lost = task.node_id.is_some() && !self.look.is_on_ready_node(task);
             is_before_end(&task.state) && task.state != "running" && !has_error && !is_lost
         };
-        if failures == 0 && meant.iter().any(is_coming) { SlotState::Coming } else { SlotState::Broken }
+        if failures == 0 && meant.iter().any(is_coming) {
+            return SlotState::Coming;
+        }
+        if failures == 0 && meant.iter().any(|task| self.is_lost(task)) { SlotState::Lost } else { SlotState::Broken }
+    }
+
+    /// Whether a task is said to run on a node that does not answer. Nobody knows whether it does.
+    fn is_lost(&self, task: &Task) -> bool {
+        task.state == "running" && task.node_id.is_some() && !self.look.is_on_ready_node(task)
+    }
+
+    fn lost(&self) -> impl Iterator<Item = &&'a Task> {
+        self.look.tasks.iter().filter(|task| self.is_lost(task))
     }
 
     /// A slot where nothing is meant to run any more: it was scaled away, or given up.
@@ -162,12 +182,8 @@ impl<'a> Assessment<'a> {
             with_error.max_by_key(|task| (since(task), &task.id)).and_then(|task| task.error.as_deref()).map(cut);
         let lost = || {
             let away = self.look.nodes_that_do_not_answer();
-            let has_lost = self
-                .look
-                .tasks
-                .iter()
-                .any(|task| task.state == "running" && task.node_id.is_some() && !self.look.is_on_ready_node(task));
-            has_lost.then(|| format!("nodes that do not answer: {}", away.join(", ")))
+            let count = self.lost().count();
+            (count > 0).then(|| format!("{count} on unreachable node: {}", away.join(", ")))
         };
         let paused = || {
             let is_paused = matches!(self.look.update_state(), "paused" | "rollback_paused");

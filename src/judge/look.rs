@@ -181,6 +181,6 @@ fn is_held(state: &str) -> bool {
 }
 
 /// The value of a service label.
-pub(super) fn label<'a>(spec: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(spec: &'a Value, name: &str) -> Option<&'a str> {
     spec["Labels"][name].as_str()
 }

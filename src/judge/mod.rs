@@ -4,6 +4,7 @@
 //! has converged when Swarm's own list of current tasks fills every slot, and the very same tasks have done so for the
 //! whole stability window. The rows of the rule stand in [`Watch`], in the order in which they are asked.
 
+mod hint;
 mod job;
 mod look;
 mod probation;
@@ -21,7 +22,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::look::{Look, Slot, cut, is_before_end, is_failure};
+pub use self::hint::hint;
+pub(crate) use self::look::{Look, Slot, cut, is_before_end, is_failure, label};
 pub use self::timing::Timing;
 pub use self::watch::Watch;
 use crate::deployment::{Evidence, Verdict};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::look::label;
-use super::{Look, Watch};
+use super::{Look, Target, Timing, Watch};
 use crate::deployment::TaskEvidence;
 use crate::engine::{DEPLOYMENT_LABEL, Observation};
 
@@ -11,6 +11,14 @@ use crate::engine::{DEPLOYMENT_LABEL, Observation};
 const GAP: Duration = Duration::from_secs(90);
 
 impl Watch {
+    /// Takes up the watch over a service whose success an earlier process has recorded. What ended meanwhile was seen by
+    /// nobody, and is not told.
+    pub fn resumed(target: Target, timing: Timing) -> Self {
+        let mut watch = Self::new(target, timing, Duration::ZERO);
+        watch.blind = Some("the process was started anew".to_owned());
+        watch
+    }
+
     /// Goes on watching a service that has succeeded. Gives the task that has ended since, once for each; nothing while
     /// all is well, while the Engine cannot be asked, and once another deployment has written the service.
     pub fn relapse(&mut self, at: Duration, seen: Result<&Observation, &str>) -> Option<TaskEvidence> {

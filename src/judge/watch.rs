@@ -439,6 +439,7 @@ impl Watch {
             log_lines: Vec::new(),
             old_tasks_serve: self.count.old_tasks_serve,
             tasks: self.count.tasks(),
+            ..Evidence::default()
         };
         Judgement::Over { verdict, evidence }
     }

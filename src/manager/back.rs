@@ -88,6 +88,10 @@ impl Inner {
             return Ok(None);
         }
         let (release, stack) = self.before(environment, id, &way).await?;
+        let mut plan = Plan { actions: way.actions, ..Plan::default() };
+        if let Some(own) = self.own_service(&environment.stack).await? {
+            plan.put_last(&own);
+        }
         let new = NewDeployment {
             environment: environment.name.clone(),
             cause: Cause::Return { from: id },
@@ -95,7 +99,7 @@ impl Inner {
             content_hash: content_hash(&stack)?,
             release,
             stack,
-            plan: Plan { actions: way.actions, ..Plan::default() },
+            plan,
             started_at: self.ports.clock.now(),
         };
         let id = self.ports.ledger.begin(&new).await?;

@@ -12,6 +12,7 @@ use crate::pipeline::Pipeline;
 use crate::ports::Source;
 use crate::revision::Revision;
 use crate::time::Timestamp;
+use crate::watched::Watched;
 
 /// Publishes [`Live`]; a change that changes nothing wakes nobody.
 pub(crate) struct Board {
@@ -25,6 +26,7 @@ impl Board {
             deployment: None,
             problem: None,
             hold: None,
+            watched: Watched::default(),
         };
         let environments = pipeline.environments().iter().map(|known| (known.name.clone(), environment.clone()));
         let source = SourceState {

@@ -10,6 +10,7 @@ use super::proven::Proven;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::Cause;
 use crate::diff::{Finding, diff};
+use crate::health::Tracker;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::Environment;
 use crate::plan::{self, Action, ActionKind, Part, Plan, compose};
@@ -18,6 +19,7 @@ use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
 use crate::views::{Comparison, PlannedAction};
+use crate::watched::Soak;
 
 type Versions = BTreeMap<ServiceName, ServiceVersion>;
 
@@ -26,6 +28,7 @@ struct Sides {
     origin: EnvironmentName,
     from: Option<Proven>,
     target: Option<Proven>,
+    soak: BTreeMap<ServiceName, Soak>,
 }
 
 /// A deployment that could be started as it is.
@@ -77,6 +80,7 @@ impl Sides {
             blockers: Vec::new(),
             warnings: Vec::new(),
             plan_hash: None,
+            soak: self.soak.clone(),
         }
     }
 }
@@ -144,7 +148,8 @@ impl Inner {
             environment.promotes_from.clone().ok_or_else(|| ManagerError::NoOrigin(environment.name.clone()))?;
         let from = self.proven(self.environment(&origin)?, None).await?;
         let target = self.proven(environment, None).await?;
-        Ok(Sides { origin, from, target })
+        let soak = self.watcher.trackers().get(&origin).map(Tracker::soak).unwrap_or_default();
+        Ok(Sides { origin, from, target, soak })
     }
 
     async fn candidate(

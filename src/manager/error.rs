@@ -64,6 +64,28 @@ pub enum ManagerError {
     /// It follows no revision.
     #[error("environment `{0}` does not follow the source: promote to it instead")]
     NotAutomatic(EnvironmentName),
+    /// Another Release Manager may change the stack: this one only reads.
+    #[error("{place} leads `{environment}`: this Release Manager only reads. Stop one of the two")]
+    NotLeading {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Where the one that leads runs.
+        place: String,
+    },
+    /// A drift is healed once.
+    #[error("the same was brought back once, and somebody has changed it again: find out who, or deploy what is meant")]
+    HealedBefore,
+    /// Nothing of that name runs here.
+    #[error("there is no service `{service}` in `{environment}`")]
+    NotRunning {
+        /// The service.
+        service: ServiceName,
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// Logs are looked at by as many as there is room for.
+    #[error("{0} logs are being looked at already: close one, or try again later")]
+    TooManyViewers(usize),
     /// Only a running deployment can be cancelled.
     #[error("deployment {0} is over")]
     Over(DeploymentId),

@@ -29,7 +29,9 @@ impl Manager {
         inner.take_up_returns().await?;
         inner.tasks.spawn(super::watch::follow_engine(Arc::clone(inner)));
         for environment in inner.settings.pipeline.environments() {
+            inner.tasks.spawn(super::lead::follow_lead(Arc::clone(inner), environment.clone()));
             inner.tasks.spawn(super::watch::follow_health(Arc::clone(inner), environment.clone()));
+            inner.tasks.spawn(super::drift::follow_drift(Arc::clone(inner), environment.clone()));
         }
         inner.tasks.spawn(follow_source(Arc::clone(inner)));
         Ok(())
@@ -65,8 +67,11 @@ impl Inner {
     pub(crate) async fn begin(
         self: &Arc<Self>,
         permit: Permit,
-        new: NewDeployment,
+        mut new: NewDeployment,
     ) -> Result<DeploymentId, ManagerError> {
+        let environment = self.environment(&new.environment)?;
+        self.must_lead(environment).await?;
+        self.own_last(environment, &mut new.plan).await?;
         let id = self.ports.ledger.begin(&new).await?;
         info!(deployment.id = id.0, environment = %new.environment, actor = %new.actor, "Deploying");
         self.launch(permit, OpenDeployment { id, new, journal: Vec::new() });
@@ -107,6 +112,7 @@ impl Inner {
         drop(permit);
         self.board.changed();
         self.look_now.notify_one();
+        super::watch::beat(self);
     }
 
     /// Shows a deployment on the board, and makes the switch that stops it.

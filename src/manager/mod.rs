@@ -7,10 +7,15 @@ mod board;
 mod brought;
 mod compare;
 mod desire;
+mod drift;
 mod error;
 mod hold;
+mod lead;
 mod lifecycle;
+mod logs;
+mod own;
 mod pins;
+mod probation;
 mod proven;
 mod queries;
 mod readiness;
@@ -22,6 +27,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod watcher;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +39,7 @@ use tokio_util::task::TaskTracker;
 
 pub use desire::rehearse;
 pub use error::ManagerError;
+pub use logs::MOST_LINES;
 pub use pins::{Resolved, resolve_images};
 pub use readiness::{Condition, Readiness};
 
@@ -43,6 +50,7 @@ use crate::ports::{Clock, Ledger, Source, Swarm};
 use crate::rollout::Switch;
 use crate::views::DemoNote;
 use board::Board;
+use watcher::Watcher;
 
 /// The world, as the manager reaches it.
 #[derive(Clone)]
@@ -99,6 +107,7 @@ pub(crate) struct Inner {
     pub(crate) ports: Ports,
     pub(crate) settings: Settings,
     pub(crate) board: Board,
+    pub(crate) watcher: Watcher,
     /// One gate per environment: its permit.
     gates: BTreeMap<EnvironmentName, Arc<tokio::sync::Mutex<()>>>,
     /// The running deployments' cancel switches.
@@ -122,6 +131,7 @@ impl Manager {
             settings.pipeline.environments().iter().map(|environment| (environment.name.clone(), Arc::default()));
         let inner = Inner {
             board,
+            watcher: Watcher::new(&settings.pipeline),
             gates: gates.collect(),
             cancels: Mutex::default(),
             look_now: Notify::new(),
@@ -158,6 +168,7 @@ impl Inner {
         if self.stop.is_cancelled() {
             return Err(ManagerError::Stopping);
         }
+        self.may_lead(name)?;
         match Arc::clone(gate).try_lock_owned() {
             Ok(held) => Ok(Permit { environment: name.clone(), _held: held }),
             Err(_) => Err(self.board.running(name).map_or(ManagerError::Preparing(name.clone()), ManagerError::Busy)),

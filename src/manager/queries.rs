@@ -1,13 +1,15 @@
 //! Questions: they change nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Manager, ManagerError};
 use crate::deployment::{HistoryFilter, HistoryPage};
-use crate::names::{DeploymentId, ServiceName};
+use crate::health::{ServiceDetails, Tracker};
+use crate::names::{DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Pipeline};
 use crate::ports::{Current, DeployedRelease, ReleaseFilter};
 use crate::views::{DeploymentView, EnvironmentView, Overview};
+use crate::watched::Soak;
 
 impl Manager {
     /// The environments, in the order in which releases flow.
@@ -50,6 +52,16 @@ impl Manager {
         let filter = ReleaseFilter { environment: None, before: Some(before), limit: 1 };
         let newest = self.inner.ports.ledger.releases(&filter).await?.pop();
         newest.filter(|known| known.deployment == id).ok_or(ManagerError::UnknownDeployment(id))
+    }
+
+    /// Every service of the environment with its tasks, as they were seen last. Empty while nobody has looked.
+    pub fn details(&self, environment: &EnvironmentName) -> BTreeMap<ServiceName, ServiceDetails> {
+        self.inner.watcher.details().get(environment).cloned().unwrap_or_default()
+    }
+
+    /// How every version of the environment has stood so far.
+    pub fn soak(&self, environment: &EnvironmentName) -> BTreeMap<ServiceName, Soak> {
+        self.inner.watcher.trackers().get(environment).map(Tracker::soak).unwrap_or_default()
     }
 
     /// Rows of history, newest first.

@@ -111,6 +111,8 @@ impl Restored {
             blockers: Vec::new(),
             warnings: Vec::new(),
             plan_hash: None,
+            // What was proved before is no candidate that soaks.
+            soak: BTreeMap::new(),
         }
     }
 

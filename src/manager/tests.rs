@@ -18,6 +18,8 @@ use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::ports::Ledger;
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
+mod watching;
+
 const STACK: &str = "
 services:
   web:
@@ -117,6 +119,16 @@ async fn manager(
     ledger: &Arc<FakeLedger>,
     on_failure: OnFailure,
 ) -> Manager {
+    manager_with(source, swarm, ledger, on_failure, |_| ()).await
+}
+
+async fn manager_with(
+    source: &Arc<FakeSource>,
+    swarm: &Arc<FakeSwarm>,
+    ledger: &Arc<FakeLedger>,
+    on_failure: OnFailure,
+    adjust: impl FnOnce(&mut Settings),
+) -> Manager {
     let environment = |stage: &str, mode, from: Option<&str>| Environment {
         name: name(stage),
         mode,
@@ -129,7 +141,7 @@ async fn manager(
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];
-    let settings = Settings {
+    let mut settings = Settings {
         pipeline: Pipeline::new(environments).unwrap(),
         poll_interval: Duration::from_mins(1),
         health_interval: Duration::from_secs(5),
@@ -138,6 +150,7 @@ async fn manager(
         bind_base: None,
         demo: None,
     };
+    adjust(&mut settings);
     let ports = Ports {
         source: Arc::<FakeSource>::clone(source),
         swarm: Arc::<FakeSwarm>::clone(swarm),

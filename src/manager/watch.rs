@@ -1,5 +1,6 @@
 //! Following the Swarm: is the Engine there, what changes, how are the services.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +8,19 @@ use futures::StreamExt;
 use tracing::{info, warn};
 
 use super::{Inner, ManagerError};
-use crate::health::{self, EnvironmentHealth, HealthStatus};
+use crate::engine::Observation;
+use crate::health::{self, EnvironmentHealth, HealthStatus, ServiceHealth, Tracker};
+use crate::names::ServiceName;
 use crate::pipeline::Environment;
 use crate::plan;
 use crate::ports::SwarmError;
 use crate::release::Release;
+use crate::time::Timestamp;
 
 /// How long to wait before an Engine that did not answer is asked again.
 const ENGINE_RETRY: Duration = Duration::from_secs(2);
+/// A success is watched on by looks that are no further apart than this.
+const PROBATION_INTERVAL: Duration = Duration::from_secs(15);
 /// Changes that come within this time are looked at together.
 const GATHER: Duration = Duration::from_millis(100);
 
@@ -54,13 +60,14 @@ async fn follow_once(inner: &Inner) -> Result<(), ManagerError> {
     Ok(())
 }
 
-fn beat(inner: &Inner) {
+pub(super) fn beat(inner: &Inner) {
     inner.pulse.send_modify(|beats| *beats += 1);
 }
 
 /// Looks at one environment's services whenever something changes, and at every interval besides.
 pub(super) async fn follow_health(inner: Arc<Inner>, environment: Environment) {
     let mut pulse = inner.pulse.subscribe();
+    inner.resume_following(&environment).await;
     loop {
         inner.look_at_health(&environment).await;
         tokio::select! {
@@ -72,12 +79,54 @@ pub(super) async fn follow_health(inner: Arc<Inner>, environment: Environment) {
                 tokio::time::sleep(GATHER).await;
                 pulse.mark_unchanged();
             }
-            () = tokio::time::sleep(inner.settings.health_interval) => (),
+            () = tokio::time::sleep(inner.look_every(&environment)) => (),
         }
     }
 }
 
 impl Inner {
+    /// Takes up what an earlier process knew of the environment's tasks.
+    async fn resume_following(&self, environment: &Environment) {
+        let name = &environment.name;
+        match self.ports.ledger.soak(name).await {
+            Ok(records) => drop(self.watcher.trackers().insert(name.clone(), Tracker::resume(records))),
+            Err(error) => warn!(%error, environment = %name, "How versions have stood so far cannot be read"),
+        }
+        if let Err(error) = self.resume_watching(environment).await {
+            warn!(%error, environment = %name, "What was watched before the start cannot be read");
+        }
+    }
+
+    /// How long to wait for the next look. A success is not watched on by looks that are further apart than this.
+    fn look_every(&self, environment: &Environment) -> Duration {
+        let usual = self.settings.health_interval;
+        if self.is_on_probation(&environment.name) { usual.min(PROBATION_INTERVAL) } else { usual }
+    }
+
+    /// Counts restarts, and keeps what is known of each task.
+    async fn follow_tasks(
+        &self,
+        environment: &Environment,
+        seen: &Observation,
+        now: Timestamp,
+        services: &mut BTreeMap<ServiceName, ServiceHealth>,
+    ) {
+        let name = &environment.name;
+        self.watcher.details().insert(name.clone(), health::details(&environment.stack, seen));
+        let changed = {
+            let mut trackers = self.watcher.trackers();
+            let tracker = trackers.entry(name.clone()).or_default();
+            let changed = tracker.see(&environment.stack, seen, now);
+            tracker.complete(services);
+            changed.then(|| tracker.records().clone())
+        };
+        if let Some(records) = changed
+            && let Err(error) = self.ports.ledger.record_soak(name, &records).await
+        {
+            warn!(%error, environment = %name, "How versions have stood so far cannot be stored");
+        }
+    }
+
     /// Notes what already runs in environments that have no history.
     async fn adopt_all(&self) -> Result<(), ManagerError> {
         for environment in self.settings.pipeline.environments() {
@@ -109,11 +158,16 @@ impl Inner {
         let before =
             self.board.subscribe().borrow().environments.get(&environment.name).map(|known| known.health.clone());
         let seen = match self.ports.swarm.observe(&environment.stack).await {
-            Ok(observation) => EnvironmentHealth {
-                checked_at: Some(now),
-                services: health::judge_stack(&environment.stack, &observation, now),
-            },
-            Err(error) => unknown(before.clone(), &error),
+            Ok(observation) => {
+                let mut services = health::judge_stack(&environment.stack, &observation, now);
+                self.follow_tasks(environment, &observation, now, &mut services).await;
+                self.look_after_success(environment, Ok(&observation), now).await;
+                EnvironmentHealth { checked_at: Some(now), services }
+            }
+            Err(error) => {
+                self.look_after_success(environment, Err(&error.to_string()), now).await;
+                unknown(before.clone(), &error)
+            }
         };
         // The time of a look is news only every interval: otherwise every look would wake every browser.
         let changed = before.as_ref().is_none_or(|before| before.services != seen.services);
@@ -132,8 +186,7 @@ impl Inner {
 
 /// What was known, marked as not known any more. "Could not look" is neither healthy nor unhealthy nor missing.
 fn unknown(before: Option<EnvironmentHealth>, error: &SwarmError) -> EnvironmentHealth {
-    let mut health =
-        before.unwrap_or_else(|| EnvironmentHealth { checked_at: None, services: std::collections::BTreeMap::new() });
+    let mut health = before.unwrap_or_else(|| EnvironmentHealth { checked_at: None, services: BTreeMap::new() });
     for service in health.services.values_mut() {
         service.status = HealthStatus::Unknown;
         service.error = Some(error.to_string());

@@ -30,6 +30,10 @@ pub enum Event {
     Cancelled,
     /// An environment does not get what the repository says: its newest revision cannot be deployed.
     Held,
+    /// A service lost a task after its deployment had succeeded.
+    Degraded,
+    /// Somebody else has changed a service.
+    Drifted,
     /// The repository cannot be read.
     SourceLost,
     /// The Swarm cannot be asked.
@@ -40,13 +44,15 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Succeeded,
         Self::Recovered,
         Self::Failed,
         Self::RolledBack,
         Self::Cancelled,
         Self::Held,
+        Self::Degraded,
+        Self::Drifted,
         Self::SourceLost,
         Self::EngineLost,
         Self::Resolved,
@@ -61,6 +67,8 @@ impl Event {
             Self::RolledBack => "rolled_back",
             Self::Cancelled => "cancelled",
             Self::Held => "held",
+            Self::Degraded => "degraded",
+            Self::Drifted => "drifted",
             Self::SourceLost => "source_lost",
             Self::EngineLost => "engine_lost",
             Self::Resolved => "resolved",
@@ -72,7 +80,13 @@ impl Event {
         match self {
             Self::Succeeded | Self::Recovered | Self::Resolved => Tone::Good,
             Self::Cancelled => Tone::Neutral,
-            Self::Failed | Self::RolledBack | Self::Held | Self::SourceLost | Self::EngineLost => Tone::Bad,
+            Self::Failed
+            | Self::RolledBack
+            | Self::Held
+            | Self::Degraded
+            | Self::Drifted
+            | Self::SourceLost
+            | Self::EngineLost => Tone::Bad,
         }
     }
 }
@@ -149,6 +163,7 @@ fn origin(deployment: &Deployment) -> String {
         Cause::Retry { of } => format!("Deployment {of} tried again"),
         Cause::Restart { service } => format!("{service} restarted"),
         Cause::Return { from } => format!("Put back as before deployment {from}"),
+        Cause::Heal { .. } => "Drift brought back".to_owned(),
     };
     let revision = deployment.commit_sha.as_ref().map(|sha| format!(", revision {}", sha.short())).unwrap_or_default();
     format!("{cause} by {}{revision}", deployment.actor)

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Notice};
 use crate::live::{Live, Problem};
-use crate::names::EnvironmentName;
+use crate::names::{EnvironmentName, ServiceName};
 use crate::time::Timestamp;
+use crate::watched::Watched;
 
 /// How many seconds the repository or the Swarm may be away before anybody is told: a restart is no news.
 const PATIENCE: f64 = 60.0;
@@ -22,6 +23,10 @@ pub enum Key {
     Engine,
     /// An environment's newest revision.
     Environment(EnvironmentName),
+    /// A service whose success did not last.
+    After(EnvironmentName, ServiceName),
+    /// What somebody else has changed in an environment.
+    Drift(EnvironmentName),
 }
 
 /// Of which trouble people have been told, and since when it has been.
@@ -47,11 +52,13 @@ impl Troubles {
             let told = self.told.get(&key);
             let news = match &key {
                 Key::Source | Key::Engine => told.is_none() && now.seconds_since(problem.since) >= PATIENCE,
-                Key::Environment(_) => told.is_none_or(|told| told.message != problem.message),
+                Key::Environment(_) | Key::After(..) | Key::Drift(_) => {
+                    told.is_none_or(|told| told.message != problem.message)
+                }
             };
             if news {
-                notices.push(told_of(&key, problem, live, now));
-                self.told.insert(key, problem.clone());
+                notices.push(told_of(&key, &problem, live, now));
+                self.told.insert(key, problem);
             }
         }
         notices
@@ -66,18 +73,34 @@ impl Troubles {
     }
 }
 
-fn present(live: &Live) -> BTreeMap<Key, &Problem> {
+fn present(live: &Live) -> BTreeMap<Key, Problem> {
     let environments = live.environments.iter().filter_map(|(name, environment)| {
-        environment.problem.as_ref().map(|problem| (Key::Environment(name.clone()), problem))
+        environment.problem.clone().map(|problem| (Key::Environment(name.clone()), problem))
     });
-    let source = live.source.problem.as_ref().map(|problem| (Key::Source, problem));
-    let engine = live.engine_problem.as_ref().map(|problem| (Key::Engine, problem));
-    environments.chain(source).chain(engine).collect()
+    let source = live.source.problem.clone().map(|problem| (Key::Source, problem));
+    let engine = live.engine_problem.clone().map(|problem| (Key::Engine, problem));
+    let watched = live.environments.iter().flat_map(|(name, environment)| watched(name, &environment.watched));
+    environments.chain(source).chain(engine).chain(watched).collect()
+}
+
+/// What came after a success, and what somebody else has changed.
+fn watched(name: &EnvironmentName, watched: &Watched) -> Vec<(Key, Problem)> {
+    let after = watched.probation.iter().filter_map(|(service, kept)| {
+        let after = kept.after.as_ref()?;
+        let problem = Problem { since: after.at, message: after.message() };
+        Some((Key::After(name.clone(), service.clone()), problem))
+    });
+    let drift = watched.drift.checked_at.filter(|_| !watched.drift.services.is_empty()).map(|since| {
+        let services: Vec<String> = watched.drift.services.keys().map(ToString::to_string).collect();
+        let message = format!("not as they were deployed: {}", services.join(", "));
+        (Key::Drift(name.clone()), Problem { since, message })
+    });
+    after.chain(drift).collect()
 }
 
 fn environment(key: &Key) -> Option<EnvironmentName> {
     match key {
-        Key::Environment(name) => Some(name.clone()),
+        Key::Environment(name) | Key::After(name, _) | Key::Drift(name) => Some(name.clone()),
         Key::Source | Key::Engine => None,
     }
 }
@@ -87,6 +110,8 @@ fn told_of(key: &Key, problem: &Problem, live: &Live, now: Timestamp) -> Notice 
         Key::Source => (Event::SourceLost, format!("{} cannot be read", live.source.name)),
         Key::Engine => (Event::EngineLost, "The Docker Engine cannot be used".to_owned()),
         Key::Environment(name) => (Event::Held, format!("{name}: the newest revision is not deployed")),
+        Key::After(name, service) => (Event::Degraded, format!("{name}: {service} has lost a task after its success")),
+        Key::Drift(name) => (Event::Drifted, format!("{name}: somebody else has changed services")),
     };
     let lines = vec![problem.message.clone(), format!("Since {}. What runs keeps running.", problem.since)];
     Notice { event, environment: environment(key), deployment: None, commit: None, at: now, title, lines }
@@ -96,6 +121,8 @@ fn resolved(key: &Key, problem: &Problem, live: &Live, now: Timestamp) -> Notice
     let title = match key {
         Key::Source => format!("{} can be read again", live.source.name),
         Key::Engine => "The Docker Engine can be used again".to_owned(),
+        Key::After(name, service) => format!("{name}: {service} has been deployed anew"),
+        Key::Drift(name) => format!("{name}: every service is as it was deployed again"),
         Key::Environment(name) => format!("{name}: nothing stands in the way of the newest revision any more"),
     };
     let lines = vec![format!("It had been so since {}: {}", problem.since, problem.message)];
@@ -146,6 +173,7 @@ mod tests {
             deployment: None,
             problem: problem(preprod),
             hold: None,
+            watched: Watched::default(),
         };
         Live {
             generation: 0,
@@ -186,6 +214,30 @@ mod tests {
         assert_eq!(titles(&troubles.look(&live(None, Some((0, "line 3"))), at(0))), [told]);
         assert_eq!(titles(&troubles.look(&live(None, Some((5, "line 3"))), at(5))), [""; 0]);
         assert_eq!(titles(&troubles.look(&live(None, Some((9, "line 4"))), at(9))), [told]);
+    }
+
+    #[test]
+    fn a_success_that_did_not_last_and_a_change_by_hand_are_told_once() {
+        use crate::deployment::TaskEvidence;
+        use crate::names::DeploymentId;
+        use crate::watched::{After, Probation, ServiceDrift};
+        let mut live = live(None, None);
+        let watched = &mut live.environments.get_mut(&"preprod".parse().unwrap()).unwrap().watched;
+        let (task, state) = ("t".to_owned(), "failed".to_owned());
+        let task = TaskEvidence { task, node: None, state, error: None, exit_code: Some(3) };
+        let after = Some(After { at: at(7), task, log_lines: Vec::new() });
+        watched
+            .probation
+            .insert("web".parse().unwrap(), Probation { deployment: DeploymentId(1), until: at(600), after });
+        watched.drift.checked_at = Some(at(8));
+        watched.drift.services.insert("db".parse().unwrap(), ServiceDrift::Missing);
+        let mut troubles = Troubles::default();
+        let told = ["preprod: web has lost a task after its success", "preprod: somebody else has changed services"];
+        assert_eq!(titles(&troubles.look(&live, at(9))), told);
+        live.environments.get_mut(&"preprod".parse().unwrap()).unwrap().watched.drift.checked_at = Some(at(68));
+        assert_eq!(titles(&troubles.look(&live, at(69))), [""; 0]);
+        live.environments.get_mut(&"preprod".parse().unwrap()).unwrap().watched = Watched::default();
+        assert_eq!(troubles.look(&live, at(99)).len(), 2, "and once that it is over");
     }
 
     #[test]

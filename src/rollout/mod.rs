@@ -15,16 +15,18 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::{stream, try_join};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::deployment::{Evidence, FailureReason, Outcome, ServiceOutcome, Status, Step, Verdict};
-use crate::engine::Observation;
-use crate::judge::{Target, Watch};
+use crate::engine::{Observation, Write};
+use crate::judge::{self, Target, Watch};
 use crate::live::{ServicePhase, StepState};
 use crate::manager::{Inner, ManagerError, Permit, Settings};
-use crate::names::{DeploymentId, ServiceName, StackName, Version};
-use crate::plan::{Action, ActionKind};
+use crate::names::{DeploymentId, Digest, ServiceName, StackName, Version};
+use crate::plan::{self, Action, ActionKind};
 use crate::ports::{JournalEntry, LedgerError, OpenDeployment, SwarmError};
+use crate::release::ServiceVersion;
 use submit::Submitted;
 pub(crate) use switch::Switch;
 pub(crate) use undo::{WayBack, way_back};
@@ -160,10 +162,15 @@ impl<'a> Rollout<'a> {
         self.step(Step::Apply, StepState::InProgress);
         self.objects().await?;
         self.reattach().await?;
+        let own = self.inner.own_service(&self.stack).await.unwrap_or_default();
         for level in self.levels() {
-            let removes = |number: &usize| matches!(self.actions[*number].kind, ActionKind::RemoveService { .. });
-            if level.iter().any(removes) {
-                // What is taken out last goes only when everything else has proved itself.
+            let waits = |number: &usize| match &self.actions[*number].kind {
+                ActionKind::RemoveService { .. } => true,
+                kind => own.is_some() && service_of(kind) == own.as_ref(),
+            };
+            if level.iter().any(waits) {
+                // What is taken out last goes only when everything else has proved itself, and so does the update that
+                // ends this very process.
                 self.watch_until(Self::is_over).await?;
             }
             if self.is_halted() {
@@ -312,7 +319,11 @@ impl<'a> Rollout<'a> {
     async fn conclude(&mut self, service: ServiceName, outcome: ServiceOutcome) -> Result<(), Interrupted> {
         let entry = JournalEntry::Judged { service: service.clone(), outcome: outcome.clone() };
         self.journal(&entry).await?;
-        self.watches.remove(&service);
+        if let Some(watch) = self.watches.remove(&service)
+            && matches!(outcome.verdict, Verdict::Succeeded { .. })
+        {
+            self.inner.keep_watching(self.permit.environment(), self.id, service.clone(), watch, self.began);
+        }
         self.show(&service, |progress| {
             progress.phase = ServicePhase::Done { verdict: outcome.verdict.clone() };
             progress.message = outcome.verdict.error_message();
@@ -321,8 +332,11 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    fn outcome(&self, number: usize, verdict: Verdict, evidence: Evidence) -> ServiceOutcome {
-        let (from, version) = versions_of(&self.actions[number].kind);
+    fn outcome(&self, number: usize, verdict: Verdict, mut evidence: Evidence) -> ServiceOutcome {
+        let action = &self.actions[number];
+        let (from, version) = versions_of(&action.kind);
+        (evidence.digest_before, evidence.digest_after) = digests_of(action);
+        evidence.hint = judge::hint(&verdict, &evidence);
         ServiceOutcome { version, from, verdict, evidence }
     }
 
@@ -376,6 +390,20 @@ fn end(settings: &Settings, passed: Duration) -> Duration {
 /// The service that an action writes or watches.
 fn service_of(kind: &ActionKind) -> Option<&ServiceName> {
     kind.service().filter(|_| !matches!(kind, ActionKind::LeaveService { .. }))
+}
+
+/// The digests of the images before and after, where they are pinned.
+fn digests_of(action: &Action) -> (Option<Digest>, Option<Digest>) {
+    let digest = |spec: &Value| ServiceVersion::of_image(plan::image_of(spec)?)?.digest();
+    let before = match &action.kind {
+        ActionKind::UpdateService { prior, .. } => digest(prior),
+        _ => None,
+    };
+    let after = match &action.write {
+        Some(Write::CreateService { spec } | Write::UpdateService { spec, .. }) => digest(spec),
+        _ => None,
+    };
+    (before, after)
 }
 
 /// The versions before and after; for a removed service both are the one it had.

@@ -8,6 +8,7 @@ use crate::deployment::{Evidence, FailureReason, ServiceOutcome, Verdict};
 use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Task, Write};
 use crate::judge::{Target, Timing, Watch, is_before_end};
 use crate::live::ServicePhase;
+use crate::manager::ManagerError;
 use crate::names::ServiceName;
 use crate::plan::{self, ActionKind, SPEC_LABEL};
 use crate::ports::{JournalEntry, SwarmError};
@@ -48,7 +49,7 @@ impl Rollout<'_> {
         let Some(write) = &self.actions[number].write else { return Ok(()) };
         self.journal(&JournalEntry::Intent { action: number, target: None }).await?;
         let id = loop {
-            match self.inner.ports.swarm.apply(write).await {
+            match self.send(write).await {
                 Ok(id) => break id,
                 Err(SwarmError::NameTaken(message)) => match self.own_object(write).await {
                     Some(id) => break id,
@@ -61,6 +62,16 @@ impl Rollout<'_> {
             }
         };
         Ok(self.journal(&JournalEntry::Done { action: number, id }).await?)
+    }
+
+    /// Sends a write, if this process still leads. A lease that cannot be read leaves the write in doubt.
+    async fn send(&self, write: &Write) -> Result<String, SwarmError> {
+        let environment = self.inner.environment(self.permit.environment());
+        match self.inner.must_lead(environment.map_err(|error| SwarmError::Refused(error.to_string()))?).await {
+            Ok(()) => self.inner.ports.swarm.apply(write).await,
+            Err(ManagerError::Swarm(error)) => Err(error),
+            Err(error) => Err(SwarmError::Refused(error.to_string())),
+        }
     }
 
     /// The id of an object of that name that carries this stack's label and holds the same: an earlier try has made it.
@@ -140,7 +151,7 @@ impl Rollout<'_> {
                     Settled::Again(version) => at_version(&mut write, version),
                 }
             }
-            let error = match self.inner.ports.swarm.apply(&write).await {
+            let error = match self.send(&write).await {
                 Ok(id) => return self.accepted(number, target, id).await,
                 Err(error) => error,
             };

@@ -10,19 +10,21 @@ use async_trait::async_trait;
 use crate::deployment::{
     CauseKind, Deployment, HistoryFilter, HistoryPage, HistoryRow, Outcome, ServiceOutcome, Status, Verdict,
 };
-use crate::health::EnvironmentHealth;
+use crate::health::{EnvironmentHealth, SoakRecord};
 use crate::hold::Hold;
 use crate::insights::Fact;
+use crate::judge::Target;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::plan::ActionKind;
 use crate::ports::{
-    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
-    Standing, Tried, Unproved,
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, Proved,
+    ReleaseFilter, Standing, Tried, Unproved,
 };
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
 use crate::time::Timestamp;
+use crate::watched::After;
 
 /// Remembers everything until it is dropped; to restart a manager over it is to restart the process. Can be told to
 /// fail, as a full disk does.
@@ -37,9 +39,12 @@ struct Memory {
     health: BTreeMap<EnvironmentName, EnvironmentHealth>,
     head: Option<Revision>,
     holds: Vec<standing::Held>,
+    soak: BTreeMap<EnvironmentName, BTreeMap<ServiceName, SoakRecord>>,
     trouble: Option<String>,
     /// Whether the next closing is done without an answer.
     lose_finish: bool,
+    /// Whether no later process could go on with it.
+    is_nameless: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +64,11 @@ impl FakeLedger {
     /// Refuses every write from now on, with these words.
     pub fn fail(&self, detail: &str) {
         self.memory().trouble = Some(detail.to_owned());
+    }
+
+    /// Has no name from now on, as the ledger of one command: no lease is taken in it.
+    pub fn forget_name(&self) {
+        self.memory().is_nameless = true;
     }
 
     /// Writes again.
@@ -150,6 +160,7 @@ impl Memory {
             evidence: None,
             started_at: new.started_at,
             completed_at: None,
+            after: None,
         });
     }
 
@@ -468,6 +479,55 @@ impl Ledger for FakeLedger {
     ) -> Result<(), LedgerError> {
         self.writable()?.health.insert(environment.clone(), health.clone());
         Ok(())
+    }
+
+    async fn proved(&self, environment: &EnvironmentName) -> Result<Vec<Proved>, LedgerError> {
+        let memory = self.memory();
+        let running = memory.running(environment);
+        let rows = running.into_values().filter(|row| row.verdict != Some(Verdict::Pruned));
+        Ok(rows
+            .map(|row| Proved {
+                deployment: row.deployment,
+                service: row.service.clone(),
+                at: row.completed_at.unwrap_or(row.started_at),
+                after: row.after.clone(),
+            })
+            .collect())
+    }
+
+    async fn target(&self, id: DeploymentId, full_name: &str) -> Result<Option<Target>, LedgerError> {
+        let memory = self.memory();
+        let journal = memory.attempt(id).map(|attempt| attempt.journal.clone()).unwrap_or_default();
+        let targets = journal.into_iter().filter_map(|entry| match entry {
+            JournalEntry::Intent { target, .. } => target,
+            _ => None,
+        });
+        Ok(targets.rev().find(|target| target.full_name == full_name))
+    }
+
+    async fn note_after(&self, id: DeploymentId, service: &ServiceName, after: &After) -> Result<(), LedgerError> {
+        let mut memory = self.writable()?;
+        let row = memory.rows.iter_mut().find(|row| row.deployment == id && row.service == *service);
+        let row = row.ok_or_else(|| refused(format!("deployment {id} has no service `{service}`")))?;
+        row.after.get_or_insert_with(|| after.clone());
+        Ok(())
+    }
+
+    async fn soak(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, SoakRecord>, LedgerError> {
+        Ok(self.memory().soak.get(environment).cloned().unwrap_or_default())
+    }
+
+    async fn record_soak(
+        &self,
+        environment: &EnvironmentName,
+        records: &BTreeMap<ServiceName, SoakRecord>,
+    ) -> Result<(), LedgerError> {
+        self.writable()?.soak.insert(environment.clone(), records.clone());
+        Ok(())
+    }
+
+    async fn instance(&self) -> Result<Option<String>, LedgerError> {
+        Ok((!self.memory().is_nameless).then(|| format!("the ledger at {self:p}")))
     }
 
     async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError> {

@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use crate::engine::{
     LiveObject, LiveService, LiveStack, NAMESPACE_LABEL, Node, Observation, Pinned, Platform, Task, UpdateStatus, Write,
 };
+use crate::lease::{Lease, SeenLease};
+use crate::logs::LogLine;
 use crate::names::StackName;
 use crate::plan;
-use crate::ports::{ImagePresence, Swarm, SwarmError};
+use crate::ports::{Identity, ImagePresence, Swarm, SwarmError};
 
 /// A Swarm with one node.
 #[derive(Debug)]
@@ -39,6 +41,10 @@ struct World {
     lost: BTreeSet<String>,
     asked: Vec<String>,
     counter: u64,
+    leases: BTreeMap<StackName, SeenLease>,
+    lease_writes: u64,
+    own_service: Option<String>,
+    processes: u64,
 }
 
 impl Default for FakeSwarm {
@@ -141,6 +147,43 @@ impl FakeSwarm {
     pub fn image(&self, full_name: &str) -> Option<String> {
         let world = self.world();
         plan::image_of(&world.services.get(full_name)?.spec).map(str::to_owned)
+    }
+
+    /// Lets the first running task of a service end with exit code 3. As Swarm does, another one is started in its place.
+    pub fn end_task(&self, full_name: &str) {
+        let mut world = self.world();
+        let Some(id) = world.services.get(full_name).map(|service| service.id.clone()) else { return };
+        let number = world.next();
+        let tasks = world.tasks.entry(id.clone()).or_default();
+        let Some(ending) = tasks.iter_mut().find(|task| task.state == "running") else { return };
+        let slot = ending.slot.unwrap_or(1);
+        let ended = Task { id: ending.id.clone(), ..self::task(&id, slot, number, "failed") };
+        *ending = ended;
+        tasks.push(self::task(&id, slot, number, "running"));
+        drop(world);
+        self.beats.send_modify(|beats| *beats += 1);
+    }
+
+    /// The service that processes are a task of, by its full name.
+    pub fn run_in(&self, service: &str) {
+        self.world().own_service = Some(service.to_owned());
+    }
+
+    /// Gives the lease over a stack to somebody else.
+    pub fn give_lease(&self, stack: &StackName, lease: Lease) {
+        let mut world = self.world();
+        let version = world.next();
+        world.leases.insert(stack.clone(), SeenLease { id: format!("lease-{stack}"), version, lease });
+    }
+
+    /// What the lease over a stack says.
+    pub fn lease_of(&self, stack: &StackName) -> Option<Lease> {
+        self.world().leases.get(stack).map(|seen| seen.lease.clone())
+    }
+
+    /// How often a lease was written.
+    pub fn lease_writes(&self) -> u64 {
+        self.world().lease_writes
     }
 
     /// Changes a spec behind everybody's back.
@@ -382,6 +425,48 @@ impl Swarm for FakeSwarm {
 
     async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {
         self.reach().map(|_| vec!["a line of log".to_owned()])
+    }
+
+    async fn service_logs(
+        &self,
+        service: &str,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<LogLine, SwarmError>>, SwarmError> {
+        drop(self.reach()?);
+        let line = |number: u32, service: &str| {
+            let text = format!("line {number} of {service}");
+            Ok(LogLine { at: None, task: Some("t1".to_owned()), node: Some("n1".to_owned()), error: false, text })
+        };
+        let lines: Vec<_> = (1..=tail).map(|number| line(number, service)).collect();
+        let later = futures::stream::pending::<Result<LogLine, SwarmError>>();
+        let lines = futures::stream::iter(lines);
+        Ok(if follow { lines.chain(later).boxed() } else { lines.boxed() })
+    }
+
+    async fn identity(&self) -> Result<Identity, SwarmError> {
+        let mut world = self.reach()?;
+        world.processes += 1;
+        let process = format!("process-{}", world.processes);
+        Ok(Identity { place: format!("{process} on node-1"), process, service: world.own_service.clone() })
+    }
+
+    async fn lease(&self, stack: &StackName) -> Result<Option<SeenLease>, SwarmError> {
+        Ok(self.reach()?.leases.get(stack).cloned())
+    }
+
+    async fn put_lease(&self, stack: &StackName, lease: &Lease, before: Option<&SeenLease>) -> Result<(), SwarmError> {
+        let mut world = self.reach()?;
+        let known = world.leases.get(stack).map(|seen| seen.version);
+        match (known, before.map(|seen| seen.version)) {
+            (Some(_), None) => return Err(SwarmError::NameTaken(format!("the lease of {stack} already exists"))),
+            (known, named) if known != named => return Err(SwarmError::OutOfSequence),
+            _ => (),
+        }
+        let version = world.next();
+        world.lease_writes += 1;
+        world.leases.insert(stack.clone(), SeenLease { id: format!("lease-{stack}"), version, lease: lease.clone() });
+        Ok(())
     }
 
     async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError> {

@@ -196,8 +196,9 @@ fn planned(name: ServiceName, action: PlannedAction) -> impl IntoView {
     }
 }
 
+/// Field by field: what is and what would be.
 #[component]
-fn Fields(fields: Vec<FieldChange>) -> impl IntoView {
+pub(crate) fn Fields(fields: Vec<FieldChange>) -> impl IntoView {
     let value = |text: Option<String>| match text {
         Some(text) => view! { <code class="wrap">{text}</code> }.into_any(),
         None => view! { <span class="muted">"not set, or not shown"</span> }.into_any(),

@@ -12,6 +12,7 @@ use super::follow;
 use super::hold::HoldNotice;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
+use super::watched::{AfterNotes, DriftNote, LeadNote};
 use crate::access::use_looker;
 use crate::live::use_live;
 use crate::rpc::Retry;
@@ -28,8 +29,11 @@ pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<Serv
             <CardHead environment heading/>
             <Running environment/>
             <div class="card-notices">
+                <LeadNote environment=name.clone()/>
                 <NotDeployed name=name.clone()/>
                 <HoldNotice name=name.clone()/>
+                <AfterNotes environment=name.clone()/>
+                <DriftNote environment=name.clone()/>
             </div>
             <Services environment filter/>
         </article>

@@ -13,6 +13,7 @@ mod palette;
 mod progress;
 mod source;
 mod toast_region;
+mod watched;
 
 pub use banners::{Banner, Banners};
 pub use basics::{Age, Badge, Commit, Elapsed, Empty, Field, HealthDot, PageHead, Sha, VersionText, Versions};
@@ -27,6 +28,7 @@ pub use palette::CommandPalette;
 pub use progress::{ProgressLink, Steps};
 pub use source::SourceStrip;
 pub use toast_region::ToastRegion;
+pub use watched::{AfterNotes, AfterView, DriftNote, LeadNote, SoakNotes, Watching};
 
 use leptos::prelude::*;
 

@@ -233,6 +233,7 @@ mod tests {
             evidence: None,
             started_at: at,
             completed_at: Some(at),
+            after: None,
         }
     }
 

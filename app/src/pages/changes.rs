@@ -13,8 +13,8 @@ use release_manager::views::Comparison;
 use crate::access::use_looker;
 use crate::browser;
 use crate::components::{
-    Banner, ChangeTable, Choice, Drawn, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, Symbol, VersionText,
-    Versions,
+    Banner, ChangeTable, Choice, Drawn, Empty, Findings, Icon, Loaded, PageHead, PlanDetails, Sha, SoakNotes, Symbol,
+    VersionText, Versions,
 };
 use crate::error::{RpcError, RpcErrorKind};
 use crate::live::use_live;
@@ -220,6 +220,7 @@ fn Selecting(
         })}
         <form class="card" method="get" on:submit=open>
             <ChangeTable comparison=everything choose=choice/>
+            <SoakNotes comparison=everything services=Signal::derive(move || chosen.get().into_iter().collect())/>
             <footer class="card-foot sticky">
                 <p class="muted" role="status">{summary}</p>
                 {(!may).then(|| view! { <p class="muted">"Your role allows you to look, not to deploy here."</p> })}

@@ -10,7 +10,7 @@ use release_manager::views::DeploymentView;
 use crate::access::use_looker;
 use crate::browser;
 use crate::components::{
-    Age, Badge, Elapsed, EvidenceView, Field, Icon, Loaded, PageHead, Sha, Steps, Symbol, Versions,
+    AfterView, Age, Badge, Elapsed, EvidenceView, Field, Icon, Loaded, PageHead, Sha, Steps, Symbol, Versions, Watching,
 };
 use crate::live::use_live;
 use crate::outcomes::use_awaited;
@@ -91,7 +91,7 @@ fn Told(id: DeploymentId, deployment: RwSignal<DeploymentView>) -> impl IntoView
                 <header class="card-head"><h2 id="services-title">"Services"</h2></header>
                 <ul class="lines">
                     <For each=move || names.get() key=Clone::clone let:name>
-                        {line(name, lines)}
+                        {line(name, lines, id, deployment)}
                     </For>
                 </ul>
                 {move || names.with(Vec::is_empty).then(|| view! {
@@ -145,7 +145,19 @@ fn Summary(deployment: RwSignal<DeploymentView>, status: Memo<Status>, percent: 
     }
 }
 
-fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, ServiceLine>>) -> impl IntoView {
+fn line(
+    name: ServiceName,
+    lines: Memo<std::collections::BTreeMap<ServiceName, ServiceLine>>,
+    id: DeploymentId,
+    deployment: RwSignal<DeploymentView>,
+) -> impl IntoView {
+    let after = {
+        let name = name.clone();
+        Memo::new(move |_| {
+            deployment.with(|view| view.rows.iter().find(|row| row.service == name).and_then(|row| row.after.clone()))
+        })
+    };
+    let watched = name.clone();
     let find = {
         let name = name.clone();
         move || lines.with(|lines| lines.get(&name).cloned())
@@ -184,6 +196,8 @@ fn line(name: ServiceName, lines: Memo<std::collections::BTreeMap<ServiceName, S
             })}
             {move || message.get().map(|message| view! { <p class="line-message wrap">{message}</p> })}
             {move || outcome.get().map(|outcome| view! { <EvidenceView evidence=outcome.evidence/> })}
+            <Watching deployment=id service=watched/>
+            {move || after.get().map(|after| view! { <AfterView after/> })}
         </li>
     }
 }
@@ -272,7 +286,11 @@ fn Again(deployment: RwSignal<DeploymentView>, status: Memo<Status>) -> impl Int
             }
             .into_any(),
         ),
-        Cause::Rollback { .. } | Cause::CommandLine | Cause::Restart { .. } | Cause::Return { .. } => None,
+        Cause::Rollback { .. }
+        | Cause::CommandLine
+        | Cause::Restart { .. }
+        | Cause::Return { .. }
+        | Cause::Heal { .. } => None,
     };
     view! {
         <div class="again" class:hidden=move || !offered.get()>

@@ -108,6 +108,8 @@ fn service(environment: EnvironmentName, name: ServiceName, health: Memo<Option<
         error: None,
         running_since: None,
         image: String::new(),
+        restarts: 0,
+        unreachable: 0,
     };
     let service = follow(first, {
         let name = name.clone();
@@ -169,6 +171,9 @@ fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo
     let clock = use_clock();
     let image = Memo::new(move |_| service.with(|service| service.image.clone()));
     let since = Memo::new(move |_| service.with(|service| service.running_since));
+    let restarts = Memo::new(move |_| service.with(|service| service.restarts.to_string()));
+    let unreachable = Memo::new(move |_| service.with(|service| service.unreachable));
+    let lost = Memo::new(move |_| unreachable.get() > 0);
     let uptime = Memo::new(move |_| since.get().map(|since| view::duration(clock.now().seconds_since(since))));
     view! {
         <div class="details">
@@ -186,6 +191,10 @@ fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo
                         None => view! { "—" }.into_any(),
                     }}
                 </Field>
+                <Field label="Restarts in the last hour">{restarts}</Field>
+                {move || lost.get().then(|| view! {
+                    <Field label="Unreachable">{move || format!("{} on unreachable node", unreachable.get())}</Field>
+                })}
                 <Field label="Image"><code class="wrap">{image}</code></Field>
             </dl>
             {move || error.get().map(|error| view! { <pre class="error-text" tabindex="0">{error}</pre> })}
@@ -208,6 +217,8 @@ mod tests {
             error: None,
             running_since: None,
             image: String::new(),
+            restarts: 0,
+            unreachable: 0,
         };
         let services: BTreeMap<ServiceName, ServiceHealth> = [
             ("a", HealthStatus::Healthy),

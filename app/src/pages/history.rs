@@ -9,7 +9,8 @@ use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
 use crate::components::{
-    Age, Badge, Elapsed, Empty, EvidenceView, Field, Icon, Loaded, Sha, Symbol, VersionText, Versions, follow,
+    AfterView, Age, Badge, Elapsed, Empty, EvidenceView, Field, Icon, Loaded, Sha, Symbol, VersionText, Versions,
+    follow,
 };
 use crate::error::RpcError;
 use crate::live::use_live;
@@ -264,6 +265,7 @@ fn history_row(first: HistoryRow, rows: Memo<Vec<HistoryRow>>) -> impl IntoView 
     let open = RwSignal::new(false);
     let details = format!("details-{id}");
     let status = Memo::new(move |_| row.with(|row| row.status));
+    let degraded = Memo::new(move |_| row.with(|row| row.after.is_some()));
     let label = format!("Details of {} {} in {}", first.service, first.version, first.environment);
     let version = Signal::stored(Some(first.version.to_string()));
     view! {
@@ -279,6 +281,9 @@ fn history_row(first: HistoryRow, rows: Memo<Vec<HistoryRow>>) -> impl IntoView 
                         let said = view::status(status.get());
                         view! { <Badge tone=said.tone text=said.word/> }
                     }}
+                    {move || degraded.get().then(|| view! {
+                        <Badge tone=Tone::Bad text="Degraded since" title="A task ended after the deployment had succeeded"/>
+                    })}
                 </td>
                 <td role="cell" data-label="Time">
                     <a class="quiet" href=format!("/deployments/{}", first.deployment)><Age at=first.started_at/></a>
@@ -326,6 +331,7 @@ fn row_details(row: HistoryRow) -> impl IntoView {
                 <a class="button small" href=href><Icon symbol=Symbol::History/>"Roll back to this…"</a>
             })}
             {row.evidence.map(|evidence| view! { <EvidenceView evidence/> })}
+            {row.after.map(|after| view! { <AfterView after/> })}
         </div>
     }
 }

@@ -302,6 +302,7 @@ mod tests {
             evidence: None,
             started_at: Timestamp::from_millis(0),
             completed_at: None,
+            after: None,
         }
     }
 

@@ -15,8 +15,8 @@ pub use span::Span;
 pub use time::{absolute, age, date, day, duration, short};
 pub use versions::{Bump, bump, compare_url, short_version};
 pub use words::{
-    actor, cause, cause_kind, change, failure, health, mode, phase, roll_up, status, status_sentence, step, step_state,
-    verdict, verdict_message,
+    actor, cause, cause_kind, change, drift, failure, health, mode, phase, roll_up, soak, status, status_sentence,
+    step, step_state, verdict, verdict_message,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,6 +184,7 @@ mod tests {
             blockers: Vec::new(),
             warnings: Vec::new(),
             plan_hash: None,
+            soak: BTreeMap::new(),
         };
         let changed: Vec<String> = changed(&comparison).iter().map(ToString::to_string).collect();
         assert_eq!(changed, ["bumped", "settings"]);

@@ -6,6 +6,7 @@ use release_manager::health::{EnvironmentHealth, HealthStatus};
 use release_manager::live::{ServicePhase, StepState};
 use release_manager::names::Actor;
 use release_manager::pipeline::Mode;
+use release_manager::watched::{ServiceDrift, Soak};
 
 use super::{Said, Tone, count, said};
 
@@ -85,6 +86,7 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Retry { of } => format!("Retry of deployment {of}"),
         Cause::Restart { service } => format!("Restart of {service}"),
         Cause::Return { from } => format!("Return from deployment {from}"),
+        Cause::Heal { .. } => "Drift brought back".to_owned(),
     }
 }
 
@@ -98,6 +100,7 @@ pub fn cause_kind(kind: CauseKind) -> &'static str {
         CauseKind::Retry => "Retry",
         CauseKind::Restart => "Restart",
         CauseKind::Return => "Return",
+        CauseKind::Heal => "Drift brought back",
     }
 }
 
@@ -159,6 +162,28 @@ pub fn verdict(verdict: &Verdict) -> Said {
     }
 }
 
+/// How a live service differs from its release.
+pub fn drift(drift: &ServiceDrift) -> Said {
+    match drift {
+        ServiceDrift::Changed { .. } => said("Changed", Tone::Warn),
+        ServiceDrift::Missing => said("Missing", Tone::Bad),
+        ServiceDrift::Foreign => said("Not in the release", Tone::Warn),
+    }
+}
+
+/// How a version has stood: `no restarts`, `2 restarts, 1 failed task`.
+pub fn soak(soak: &Soak) -> (String, Tone) {
+    let number = |count: u64, one, many| super::count(usize::try_from(count).unwrap_or(usize::MAX), one, many);
+    match (soak.restarts, soak.failed_tasks) {
+        (0, _) => ("no restarts".to_owned(), Tone::Good),
+        (restarts, 0) => (number(restarts, "restart", "restarts"), Tone::Warn),
+        (restarts, failed) => {
+            let failed = number(failed, "failed task", "failed tasks");
+            (format!("{}, {failed}", number(restarts, "restart", "restarts")), Tone::Bad)
+        }
+    }
+}
+
 /// Why a service failed.
 pub fn failure(reason: FailureReason) -> &'static str {
     match reason {
@@ -216,6 +241,8 @@ mod tests {
                         error: None,
                         running_since: None,
                         image: "a:1".to_owned(),
+                        restarts: 0,
+                        unreachable: 0,
                     };
                     (format!("s{index}").parse().unwrap(), health)
                 })
@@ -224,6 +251,17 @@ mod tests {
             let said = roll_up(&EnvironmentHealth { checked_at, services });
             assert_eq!(said, (tone, text.to_owned()));
         }
+    }
+
+    #[test]
+    fn restarts_and_failures_are_told_apart() {
+        let at = release_manager::time::Timestamp::from_millis(0);
+        let of = |restarts, failed_tasks| {
+            soak(&Soak { image: String::new(), since: at, restarts, failed_tasks, last_failure: None }).0
+        };
+        assert_eq!(of(0, 0), "no restarts");
+        assert_eq!(of(1, 0), "1 restart");
+        assert_eq!(of(3, 1), "3 restarts, 1 failed task");
     }
 
     #[test]

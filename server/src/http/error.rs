@@ -63,6 +63,12 @@ pub(super) const KINDS: &[Kind] = &[
         &[409],
         "something has changed since the plan was seen; `plan` is the new one",
     ),
+    kind(
+        "read-only",
+        "Read only",
+        &[409],
+        "another Release Manager leads this environment; `detail` says where it runs",
+    ),
     kind("up-to-date", "Up to date", &[409], "nothing would change"),
     kind("over", "Over", &[409], "the deployment has ended"),
     kind("exists", "Exists already", &[409], "the name is taken"),
@@ -90,6 +96,12 @@ pub(super) const KINDS: &[Kind] = &[
     kind("database", "Database failed", &[503], "try again in a moment; the log says more"),
     kind("stopping", "Stopping", &[503], "Release Manager is about to stop: try again in a moment"),
     kind("too-many-streams", "Too many streams", &[503], "too many streams are open: close a tab, or wait"),
+    kind(
+        "too-many-viewers",
+        "Too many viewers",
+        &[503],
+        "so many logs as there is room for are being looked at already",
+    ),
     kind("unavailable", "Unavailable", &[503], "try again in a moment"),
 ];
 
@@ -231,6 +243,7 @@ impl From<ManagerError> for Problem {
     fn from(error: ManagerError) -> Self {
         let (status, slug) = match &error {
             ManagerError::UnknownEnvironment(_)
+            | ManagerError::NotRunning { .. }
             | ManagerError::UnknownDeployment(_)
             | ManagerError::UnknownRow(_)
             | ManagerError::OtherEnvironment(..)
@@ -238,6 +251,8 @@ impl From<ManagerError> for Problem {
             | ManagerError::NoOrigin(_) => (StatusCode::NOT_FOUND, "not-found"),
             ManagerError::Busy(_) | ManagerError::Preparing(_) => (StatusCode::CONFLICT, "busy"),
             ManagerError::Stale(_) => (StatusCode::CONFLICT, "plan-changed"),
+            ManagerError::NotLeading { .. } => (StatusCode::CONFLICT, "read-only"),
+            ManagerError::TooManyViewers(_) => (StatusCode::SERVICE_UNAVAILABLE, "too-many-viewers"),
             ManagerError::UpToDate => (StatusCode::CONFLICT, "up-to-date"),
             ManagerError::Over(_) => (StatusCode::CONFLICT, "over"),
             ManagerError::NothingToPromote(_)
@@ -246,6 +261,7 @@ impl From<ManagerError> for Problem {
             | ManagerError::StillLive(_)
             | ManagerError::NotProved(_)
             | ManagerError::NoWayBack(_)
+            | ManagerError::HealedBefore
             | ManagerError::MassRemoval(_) => (StatusCode::CONFLICT, "not-now"),
             ManagerError::Held(..) => (StatusCode::CONFLICT, "held"),
             ManagerError::NotHeld(_) => (StatusCode::CONFLICT, "not-held"),

@@ -9,6 +9,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{AppendHeaders, IntoResponse};
 use futures::StreamExt;
 use http::header::CACHE_CONTROL;
+use release_manager::access::{Operation, Principal};
 use release_manager::live::Live;
 use tokio_stream::wrappers::WatchStream;
 
@@ -33,9 +34,13 @@ pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Res
         let _held = (&viewer, &seat);
         Ok::<_, Infallible>(event(&live))
     });
-    let events = events.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller));
+    let events = events.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller, may_look));
     let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok((AppendHeaders([("x-accel-buffering", "no"), (CACHE_CONTROL.as_str(), "no-cache, no-transform")]), stream))
+}
+
+fn may_look(who: &Principal) -> bool {
+    who.may(Operation::View).is_ok()
 }
 
 fn event(live: &Arc<Live>) -> Event {

@@ -143,7 +143,9 @@ fn commit_status(repository: &str, token: &SecretString, notice: &Notice, link: 
     let (sha, environment) = (notice.commit.as_ref()?, notice.environment.as_ref()?);
     let state = match notice.event {
         Event::Succeeded | Event::Recovered | Event::Resolved => "success",
-        Event::Cancelled | Event::Held | Event::SourceLost | Event::EngineLost => "error",
+        Event::Cancelled | Event::Held | Event::Degraded | Event::Drifted | Event::SourceLost | Event::EngineLost => {
+            "error"
+        }
         Event::Failed | Event::RolledBack => "failure",
     };
     let description: String = notice.title.chars().take(140).collect();

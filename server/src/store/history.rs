@@ -185,6 +185,7 @@ struct Row {
     evidence: Option<String>,
     started_at: i64,
     completed_at: Option<i64>,
+    after: Option<String>,
 }
 
 async fn rows(transaction: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<HistoryRow>, LedgerError> {
@@ -192,11 +193,12 @@ async fn rows(transaction: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<His
     let rows = sqlx::query_as!(
         Row,
         r#"select
-            id as "id!", attempt, environment, service, version, version_before, commit_sha, status, actor, verdict,
-            evidence, started_at, completed_at
+            history.id as "id!", history.attempt, environment, history.service, version, version_before, commit_sha,
+            status, actor, verdict, evidence, started_at, completed_at, aftermath.what as "after?"
         from history
-        where id in (select value from json_each(?))
-        order by id desc"#,
+        left join aftermath on aftermath.attempt = history.attempt and aftermath.service = history.service
+        where history.id in (select value from json_each(?))
+        order by history.id desc"#,
         ids
     )
     .fetch_all(transaction)
@@ -224,6 +226,7 @@ impl TryFrom<Row> for HistoryRow {
             evidence: row.evidence.as_deref().map(|evidence| from_json(evidence, what)).transpose()?,
             started_at: Timestamp::from_millis(row.started_at),
             completed_at: row.completed_at.map(Timestamp::from_millis),
+            after: row.after.as_deref().map(|after| from_json(after, what)).transpose()?,
         })
     }
 }

@@ -7,22 +7,25 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
-use release_manager::health::EnvironmentHealth;
+use release_manager::health::{EnvironmentHealth, SoakRecord};
 use release_manager::hold::Hold;
 use release_manager::insights::Fact;
+use release_manager::judge::Target;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::ports::{
-    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
-    Standing, Tried, Unproved,
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, Proved,
+    ReleaseFilter, Standing, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
+use release_manager::watched::After;
 
 use super::error::{is_fatal, refused};
 use super::{
     Store, adopt, begin, current, deployment, facts, finish, head, health, history, hold, journal, releases, standing,
+    watched,
 };
 
 impl Store {
@@ -154,6 +157,34 @@ impl Ledger for Store {
         let mut stored = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         stored.insert(environment.clone(), health.clone());
         Ok(())
+    }
+
+    async fn proved(&self, environment: &EnvironmentName) -> Result<Vec<Proved>, LedgerError> {
+        watched::proved(&self.readers, environment).await
+    }
+
+    async fn target(&self, id: DeploymentId, full_name: &str) -> Result<Option<Target>, LedgerError> {
+        watched::target(&self.readers, id, full_name).await
+    }
+
+    async fn note_after(&self, id: DeploymentId, service: &ServiceName, after: &After) -> Result<(), LedgerError> {
+        self.write(watched::note_after(&self.writer, id, service, after)).await
+    }
+
+    async fn soak(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, SoakRecord>, LedgerError> {
+        watched::soak(&self.readers, environment).await
+    }
+
+    async fn record_soak(
+        &self,
+        environment: &EnvironmentName,
+        records: &BTreeMap<ServiceName, SoakRecord>,
+    ) -> Result<(), LedgerError> {
+        self.write(watched::record_soak(&self.writer, environment, records)).await
+    }
+
+    async fn instance(&self) -> Result<Option<String>, LedgerError> {
+        watched::instance(&self.readers).await.map(Some)
     }
 
     async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError> {

@@ -30,6 +30,7 @@ mod restore;
 mod seal;
 mod standing;
 mod tally;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -52,7 +52,7 @@ fn last_lines(text: &str, lines: usize) -> Vec<String> {
 }
 
 /// A line without what would move a cursor, change a colour or turn the direction of the text around it.
-fn clean(line: &str) -> String {
+pub(super) fn clean(line: &str) -> String {
     let mut cleaned = String::new();
     let mut rest = line.chars();
     let mut length = 0;

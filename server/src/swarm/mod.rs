@@ -7,11 +7,14 @@
 mod changes;
 mod client;
 mod errors;
+mod follow;
 mod host;
+mod lease;
 mod list;
 mod live;
 mod logs;
 mod observe;
+mod own;
 mod pin;
 mod presence;
 mod read;
@@ -23,8 +26,10 @@ mod write;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
+use release_manager::lease::{Lease, SeenLease};
+use release_manager::logs::LogLine;
 use release_manager::names::StackName;
-use release_manager::ports::{ImagePresence, Swarm, SwarmError};
+use release_manager::ports::{Identity, ImagePresence, Swarm, SwarmError};
 use release_manager::time::Timestamp;
 use serde_json::Value;
 
@@ -38,13 +43,14 @@ pub use within::Dial;
 pub struct DockerSwarm {
     client: Client,
     registries: Option<Registries>,
+    own: own::Own,
 }
 
 impl DockerSwarm {
     /// Takes `unix:///path/to/docker.sock` or `tcp://host:port`. Nothing is sent before the first question, so that an
     /// Engine that is down is an error then, and comes back without a restart of ours.
     pub fn connect(host: &str) -> Result<Self, InvalidDockerHost> {
-        Ok(Self { client: Client::new(host)?, registries: None })
+        Ok(Self { client: Client::new(host)?, registries: None, own: own::Own::look() })
     }
 
     /// The same Swarm, with credentials for registries.
@@ -56,7 +62,7 @@ impl DockerSwarm {
     /// Talks to a simulated Engine in this very process, under a name for messages: everything above the connection is
     /// as with a real one, and no operating system lies between, so that a paused clock drives both sides.
     pub fn within(name: &str, dial: Dial) -> Self {
-        Self { client: Client::within(name, dial), registries: None }
+        Self { client: Client::within(name, dial), registries: None, own: own::Own::look() }
     }
 }
 
@@ -106,6 +112,27 @@ impl Swarm for DockerSwarm {
 
     async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError> {
         changes::changes(&self.client).await
+    }
+
+    async fn service_logs(
+        &self,
+        service: &str,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<LogLine, SwarmError>>, SwarmError> {
+        follow::service_logs(&self.client, service, tail, follow).await
+    }
+
+    async fn identity(&self) -> Result<Identity, SwarmError> {
+        self.own.identity(&self.client).await
+    }
+
+    async fn lease(&self, stack: &StackName) -> Result<Option<SeenLease>, SwarmError> {
+        lease::read(&self.client, stack).await
+    }
+
+    async fn put_lease(&self, stack: &StackName, lease: &Lease, before: Option<&SeenLease>) -> Result<(), SwarmError> {
+        lease::put(&self.client, stack, lease, before).await
     }
 }
 

@@ -9,6 +9,7 @@ mod fake_github;
 mod faults;
 mod flow;
 mod notify;
+mod own;
 mod parity;
 mod source;
 mod stack;

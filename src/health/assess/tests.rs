@@ -31,8 +31,23 @@ fn check_mode(mode: &Value, tasks: &str, expected: &str) {
 fn every_task_must_run_on_a_node_that_answers() {
     check("", "a1:1@n1 running/running; a2:2@n2 running/running", "healthy 2/2");
     check("", "a1:1@n1 running/running; a2:1@n2 running/running", "unhealthy 1/2");
-    check("", "a1:1@n1 running/running; a2:2@n3 running/running", "unhealthy 1/2: nodes that do not answer: n3");
+    check("", "a1:1@n1 running/running; a2:2@n3 running/running", "unknown 1/2: 1 on unreachable node: n3");
     check("", "a1:1@n1 running/running; a2:2@n3 shutdown/running; a3:2@n2 running/running", "healthy 2/2");
+}
+
+#[test]
+fn a_task_on_a_node_that_does_not_answer_is_neither_healthy_nor_unhealthy() {
+    let three = || with_mode("app:1", &json!({"Replicated": {"Replicas": 3}}));
+    // As the Engine shows it after a node has died: 4 of 3 are running.
+    let tasks = "a:1@n1 running/running; b:2@n2 running/running; c:3@n3 shutdown/running; d:3@n1 running/running";
+    let found = health(three(), "", tasks, |_| ());
+    check_health(&found, "healthy 3/3");
+    assert_eq!(found.unreachable, 1, "the fourth is told apart");
+    let found = health(three(), "", "a:1@n1 running/running; b:2@n2 running/running; c:3@n3 running/running", |_| ());
+    check_health(&found, "unknown 2/3: 1 on unreachable node: n3");
+    let nobody = "a:1@n1 running/running; b:2@n2 running/running; c:3@n3 shutdown/running; \
+                  d:3@- running/pending !no suitable node (x)";
+    check_health(&health(three(), "", nobody, |_| ()), "unhealthy 2/3: no suitable node (x)");
 }
 
 #[test]

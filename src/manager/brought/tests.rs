@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::super::{Manager, Ports, Settings};
 use crate::deployment::{Outcome, Verdict};
 use crate::engine::{LiveStack, Observation, Pinned, Write};
+use crate::lease::{Lease, SeenLease};
+use crate::logs::LogLine;
 use crate::names::{Actor, EnvironmentName, StackName};
 use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::plan::testkit::stack;
 use crate::plan::{self, Plan};
-use crate::ports::{ImagePresence, Ledger, Swarm, SwarmError};
+use crate::ports::{Identity, ImagePresence, Ledger, Swarm, SwarmError};
 use crate::stack::Stack;
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
@@ -64,6 +66,7 @@ async fn planned(swarm: &FakeSwarm, wanted: &Stack) -> Plan {
 /// Carries a plan out to its end.
 async fn carried_out(swarm: Arc<dyn Swarm>, wanted: Stack, plan: Plan) -> Outcome {
     let ledger = Arc::new(FakeLedger::default());
+    ledger.forget_name();
     let manager = manager(swarm, &ledger).await;
     let id = manager.deploy(Actor::System, &target(), wanted, plan).await.unwrap();
     let mut live = manager.live();
@@ -204,6 +207,27 @@ impl Swarm for Restless {
 
     async fn changes(&self) -> Result<BoxStream<'static, ()>, SwarmError> {
         self.0.changes().await
+    }
+
+    async fn service_logs(
+        &self,
+        service: &str,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<LogLine, SwarmError>>, SwarmError> {
+        self.0.service_logs(service, tail, follow).await
+    }
+
+    async fn identity(&self) -> Result<Identity, SwarmError> {
+        self.0.identity().await
+    }
+
+    async fn lease(&self, stack: &StackName) -> Result<Option<SeenLease>, SwarmError> {
+        self.0.lease(stack).await
+    }
+
+    async fn put_lease(&self, stack: &StackName, lease: &Lease, before: Option<&SeenLease>) -> Result<(), SwarmError> {
+        self.0.put_lease(stack, lease, before).await
     }
 }
 

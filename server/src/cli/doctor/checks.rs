@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use release_manager::lease::SeenLease;
 use release_manager::manager::rehearse;
-use release_manager::ports::{Clock, Source, Swarm};
+use release_manager::names::StackName;
+use release_manager::ports::{Clock, Source, Swarm, SwarmError};
 use release_manager::time::Timestamp;
 use tokio::net::TcpListener;
 
@@ -124,9 +126,31 @@ async fn engine(config: &Config) -> Vec<Finding> {
             "stack",
             live.map(|live| format!("`{}`: {} services run", environment.stack, live.services.len())),
         ));
+        findings.push(lease(&environment.stack, swarm.lease(&environment.stack).await));
     }
     findings.push(clock(swarm.clock().await.ok().flatten()));
     findings
+}
+
+/// Who may change a stack.
+fn lease(stack: &StackName, seen: Result<Option<SeenLease>, SwarmError>) -> Finding {
+    const CHECK: &str = "lease";
+    let lease = match seen {
+        Ok(Some(SeenLease { lease, .. })) => lease,
+        Ok(None) => return Finding::good(CHECK, format!("`{stack}`: no Release Manager has led it yet")),
+        Err(problem) => return Finding::bad(CHECK, format!("`{stack}`: {problem}")),
+    };
+    let place = lease.holder.place;
+    match lease.challenger {
+        None => Finding::good(CHECK, format!("`{stack}` is led by {place}")),
+        Some(other) => Finding::note(
+            CHECK,
+            format!(
+                "`{stack}` is led by {place}, and {} asks whether that one is still there: run one of them only",
+                other.place
+            ),
+        ),
+    }
 }
 
 fn clock(engine: Option<Timestamp>) -> Finding {

@@ -8,19 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome, Status};
-use release_manager::health::EnvironmentHealth;
+use release_manager::health::{EnvironmentHealth, SoakRecord};
 use release_manager::hold::Hold;
 use release_manager::insights::Fact;
+use release_manager::judge::Target;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::plan::Action;
 use release_manager::ports::{
-    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, ReleaseFilter,
-    Standing, Tried, Unproved,
+    Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, Proved,
+    ReleaseFilter, Standing, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
+use release_manager::watched::After;
 use tokio::sync::watch;
 
 /// Remembers one deployment at a time.
@@ -245,6 +247,31 @@ impl Ledger for OneDeployment {
 
     async fn record_health(&self, _: &EnvironmentName, _: &EnvironmentHealth) -> Result<(), LedgerError> {
         Ok(())
+    }
+
+    async fn proved(&self, _: &EnvironmentName) -> Result<Vec<Proved>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    async fn target(&self, _: DeploymentId, _: &str) -> Result<Option<Target>, LedgerError> {
+        Ok(None)
+    }
+
+    async fn note_after(&self, _: DeploymentId, _: &ServiceName, _: &After) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    async fn soak(&self, _: &EnvironmentName) -> Result<BTreeMap<ServiceName, SoakRecord>, LedgerError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn record_soak(&self, _: &EnvironmentName, _: &BTreeMap<ServiceName, SoakRecord>) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    async fn instance(&self) -> Result<Option<String>, LedgerError> {
+        // The next command could not go on with it.
+        Ok(None)
     }
 
     async fn remember_head(&self, _: &Revision) -> Result<(), LedgerError> {

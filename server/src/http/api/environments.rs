@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use release_manager::health::HealthStatus;
 use release_manager::live::Live;
 use release_manager::names::{CommitSha, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
@@ -51,48 +50,6 @@ pub(super) async fn environments(
     Ok(Json(states.collect()))
 }
 
-/// How a service is.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct Health {
-    #[schema(value_type = schema::HealthStatus)]
-    status: HealthStatus,
-    /// Tasks that run on nodes that answer.
-    replicas_running: u64,
-    /// Tasks that should run.
-    replicas_desired: u64,
-    /// When the Swarm last answered; `null` while it never has.
-    #[schema(value_type = Option<schema::Timestamp>)]
-    last_checked: Option<Timestamp>,
-    /// The newest error of a task without a running successor, or why the status is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<String>,
-}
-
-type HealthByService = BTreeMap<ServiceName, Health>;
-
-/// Every service of every environment: how it is, and as of when that is known.
-#[utoipa::path(get, path = "/api/health", tag = "Environments", responses(
-    (status = 200, description = "How services are",
-        body = BTreeMap<schema::EnvironmentName, BTreeMap<schema::ServiceName, Health>>),
-))]
-pub(super) async fn health(State(state): State<AppState>) -> Json<BTreeMap<EnvironmentName, HealthByService>> {
-    let live = state.manager.live().borrow().clone();
-    let environments = live.environments.iter().map(|(name, environment)| {
-        let services = environment.health.services.iter().map(|(service, known)| {
-            let health = Health {
-                status: known.status,
-                replicas_running: known.running,
-                replicas_desired: known.desired,
-                last_checked: environment.health.checked_at,
-                error_message: known.error.clone(),
-            };
-            (service.clone(), health)
-        });
-        (name.clone(), services.collect())
-    });
-    Json(environments.collect())
-}
-
 /// Everything that moves, in the words of the core. More members may come.
 #[derive(ToSchema)]
 #[schema(as = Live)]
@@ -104,7 +61,7 @@ pub(in crate::http) struct LiveSchema {
     /// Why the Engine cannot be used; `null` while it can.
     engine_problem: Option<super::source::KnownProblem>,
     /// By name: `health`, the `deployment` in progress or the one that ended last since the start, the `problem` that
-    /// keeps the newest revision from being deployed, and the `hold` that the environment is under.
+    /// keeps the newest revision from being deployed, the `hold` that the environment is under, and what is `watched`.
     #[schema(value_type = BTreeMap<schema::EnvironmentName, BTreeMap<String, Value>>)]
     environments: BTreeMap<String, Value>,
 }

@@ -5,11 +5,13 @@
 mod deployments;
 mod environments;
 mod history;
+mod logs;
 mod orders;
 mod plans;
 mod releases;
 pub(super) mod schema;
 mod source;
+mod watched;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,7 +24,10 @@ pub(super) use plans::Planned;
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(environments::environments))
-        .routes(routes!(environments::health))
+        .routes(routes!(watched::health))
+        .routes(routes!(watched::health_of_service))
+        .routes(routes!(watched::drift))
+        .routes(routes!(logs::logs))
         .routes(routes!(environments::status))
         .routes(routes!(super::events::events))
         .routes(routes!(plans::diff))

@@ -16,6 +16,7 @@ use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::schema;
+use super::watched::Soak;
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::http::extract::{Path, Query};
@@ -165,6 +166,8 @@ pub(in crate::http) struct PlannedService {
     reason: Option<String>,
     /// The fields of its spec that differ.
     fields: Vec<SpecChange>,
+    /// How the version has stood where it would come from; `null` where it does not run there, and in a rollback.
+    soak: Option<Soak>,
 }
 
 /// One field of a spec that differs. Values that may be secret are left out.
@@ -206,6 +209,7 @@ impl From<Comparison> for Planned {
                 Some(PlannedAction { verb, reason, fields }) => (Some(verb), Some(reason), fields),
                 None => (None, None, Vec::new()),
             };
+            let soak = comparison.soak.remove(&change.service).map(Soak::from);
             PlannedService {
                 service: change.service,
                 from: change.from,
@@ -214,6 +218,7 @@ impl From<Comparison> for Planned {
                 action: verb,
                 reason,
                 fields: fields.into_iter().map(SpecChange::from).collect(),
+                soak,
             }
         });
         Self {

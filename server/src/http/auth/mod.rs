@@ -151,18 +151,20 @@ impl Gate {
         })
     }
 
-    /// Ends when somebody has lost the right to look: a stream goes on no longer.
-    pub(super) async fn shut_out(self, caller: Caller) {
+    /// Ends when somebody has lost the right that a stream needs: it goes on no longer.
+    pub(super) async fn shut_out(self, caller: Caller, may: impl Fn(&Principal) -> bool) {
         let mut changes = self.inner.keeper.changes();
         while changes.changed().await.is_ok() {
             let visit = match &caller.credential {
                 Credential::Cookie(cookie) => self.inner.keeper.session(cookie.expose_secret()).await,
                 Credential::Token(token) => self.inner.keeper.token(token.expose_secret()).await,
-                // Looked at again with every request; the stream tells nothing that a viewer may not see.
+                // Looked at again with every request.
                 Credential::Proxy | Credential::None => continue,
             };
             // A database in trouble shuts nobody out.
-            if matches!(visit, Ok(None)) {
+            if let Ok(visit) = visit
+                && !visit.is_some_and(|visit| may(&visit.principal))
+            {
                 return;
             }
         }

@@ -12,17 +12,21 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
 use release_manager::engine::{LiveStack, Observation, Pinned, Write};
-use release_manager::health::EnvironmentHealth;
+use release_manager::health::{EnvironmentHealth, SoakRecord};
 use release_manager::insights::Fact;
+use release_manager::judge::Target;
+use release_manager::lease::{Lease, SeenLease};
+use release_manager::logs::LogLine;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName, Version};
 use release_manager::ports::{
-    Clock, Current, DeployedRelease, ImagePresence, JournalEntry, Latest, Ledger, LedgerError, NewDeployment,
-    OpenDeployment, ReleaseFilter, Standing, Swarm, SwarmError, Tried, Unproved,
+    Clock, Current, DeployedRelease, Identity, ImagePresence, JournalEntry, Latest, Ledger, LedgerError, NewDeployment,
+    OpenDeployment, Proved, ReleaseFilter, Standing, Swarm, SwarmError, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
 use release_manager::time::Timestamp;
+use release_manager::watched::After;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -197,6 +201,27 @@ impl Swarm for MortalSwarm {
         let changes = or_never(self.life.live(self.inner.changes()).await).await?;
         Ok(changes.take_until(self.life.dead.clone().cancelled_owned()).boxed())
     }
+
+    async fn service_logs(
+        &self,
+        service: &str,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<LogLine, SwarmError>>, SwarmError> {
+        or_never(self.life.live(self.inner.service_logs(service, tail, follow)).await).await
+    }
+
+    async fn identity(&self) -> Result<Identity, SwarmError> {
+        or_never(self.life.live(self.inner.identity()).await).await
+    }
+
+    async fn lease(&self, stack: &StackName) -> Result<Option<SeenLease>, SwarmError> {
+        or_never(self.life.live(self.inner.lease(stack)).await).await
+    }
+
+    async fn put_lease(&self, stack: &StackName, lease: &Lease, before: Option<&SeenLease>) -> Result<(), SwarmError> {
+        or_never(self.life.live(self.inner.put_lease(stack, lease, before)).await).await
+    }
 }
 
 /// The ledger, as long as the process lives.
@@ -350,6 +375,36 @@ impl Ledger for MortalLedger {
         health: &EnvironmentHealth,
     ) -> Result<(), LedgerError> {
         note!(self.record_health(environment, health))
+    }
+
+    async fn proved(&self, environment: &EnvironmentName) -> Result<Vec<Proved>, LedgerError> {
+        ask!(self.proved(environment))
+    }
+
+    async fn target(&self, id: DeploymentId, full_name: &str) -> Result<Option<Target>, LedgerError> {
+        ask!(self.target(id, full_name))
+    }
+
+    async fn note_after(&self, id: DeploymentId, service: &ServiceName, after: &After) -> Result<(), LedgerError> {
+        note!(self.note_after(id, service, after))
+    }
+
+    async fn soak(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, SoakRecord>, LedgerError> {
+        ask!(self.soak(environment))
+    }
+
+    async fn record_soak(
+        &self,
+        environment: &EnvironmentName,
+        records: &BTreeMap<ServiceName, SoakRecord>,
+    ) -> Result<(), LedgerError> {
+        note!(self.record_soak(environment, records))
+    }
+
+    /// One process lives at a time here. Who leads of several has tests of its own, and what scenarios count are the
+    /// writes of deployments.
+    async fn instance(&self) -> Result<Option<String>, LedgerError> {
+        Ok(None)
     }
 
     async fn remember_head(&self, head: &Revision) -> Result<(), LedgerError> {

@@ -3,6 +3,7 @@
 
 mod orders;
 mod process;
+mod watched;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
@@ -161,6 +162,9 @@ async fn main_flow(scene: &Scene) {
     let diff = process.get("/api/diff").await;
     let bump = json!({"service": "web", "prod_version": "1", "preprod_version": "2", "change_type": "version_bump"});
     assert_eq!(diff["changes"], json!([bump]));
+    let plan = process.get("/api/plan/prod?services=web").await;
+    let web = plan["services"].as_array().unwrap().iter().find(|known| known["service"] == "web").unwrap();
+    assert_eq!((&web["soak"]["restarts"], &web["soak"]["failed_tasks"]), (&json!(0), &json!(0)), "{plan}");
     assert_eq!(diff["commit_range"]["to"], json!(sha));
 
     promote_web(&process).await;
@@ -214,6 +218,14 @@ async fn healthy(process: &Process) {
     let health = process.get("/api/health").await;
     assert_eq!(health["prod"]["web"]["replicas_running"], json!(2));
     assert_eq!(health["prod"]["web"]["replicas_desired"], json!(2));
+    let web = process.get("/api/health/prod/web").await;
+    assert_eq!((&web["status"], &web["restarts_last_hour"]), (&json!("healthy"), &json!(0)));
+    assert_eq!(web["tasks"].as_array().unwrap().iter().filter(|task| task["state"] == "running").count(), 2);
+    assert!(web["age_seconds"].is_u64() && web["nodes"][0].is_string(), "{web}");
+    assert_eq!(process.answer("/api/health/prod/nothing").await.status(), StatusCode::NOT_FOUND);
+    let logs = process.get("/api/logs/prod/web?tail=5").await;
+    assert!(logs["lines"].is_array(), "{logs}");
+    assert_eq!(process.answer("/api/logs/prod/nothing").await.status(), StatusCode::NOT_FOUND);
 }
 
 /// The three tables of the design document answer by their names and columns.

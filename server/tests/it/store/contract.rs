@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use release_manager::deployment::{Cause, CauseKind, HistoryFilter, Outcome, Status, Verdict};
-use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
+use release_manager::deployment::{Cause, CauseKind, HistoryFilter, Outcome, Status, TaskEvidence, Verdict};
+use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth, SoakRecord};
 use release_manager::judge::Target;
 use release_manager::names::{Actor, DeploymentId};
 use release_manager::ports::{JournalEntry, Latest, Ledger, LedgerError, NewDeployment, ReleaseFilter};
 use release_manager::testing::FakeLedger;
+use release_manager::watched::{After, Soak};
 
 use super::orders::{
     a_hold_lasts_until_it_is_ended_and_one_replaces_the_other, the_newest_try_from_the_source_is_known,
@@ -77,6 +78,11 @@ promises! {
     the_newest_try_from_the_source_is_known
     what_was_written_without_success_is_unproved
     a_hold_lasts_until_it_is_ended_and_one_replaces_the_other
+    what_came_after_a_success_stands_beside_it_and_the_first_stays
+    each_running_service_knows_the_success_that_brought_it
+    what_was_watched_of_a_service_can_be_found_again
+    how_versions_have_stood_is_replaced_as_a_whole
+    a_ledger_has_a_name_that_stays
 }
 
 async fn a_deployment_is_kept_whole_until_it_is_over(ledger: &dyn Ledger) {
@@ -461,6 +467,8 @@ async fn health_can_be_recorded_again_and_again(ledger: &dyn Ledger) {
         error: None,
         running_since: None,
         image: "app:1".to_owned(),
+        restarts: 0,
+        unreachable: 0,
     };
     for at in 0..3 {
         let services = BTreeMap::from([(service("web"), health.clone())]);
@@ -488,4 +496,91 @@ async fn releases_come_newest_first_page_by_page(ledger: &impl Ledger) {
     assert_eq!(newest.release, release(Some(revision('c')), "web=3"));
     let first = page(None, Some(2), 1).await.remove(0);
     assert_eq!((first.status, first.ended_at), (Status::Success, Some(second(1))));
+}
+
+fn after(seconds: i64) -> After {
+    let task = TaskEvidence {
+        task: "t1".to_owned(),
+        node: Some("n1".to_owned()),
+        state: "failed".to_owned(),
+        error: Some("task: non-zero exit (3)".to_owned()),
+        exit_code: Some(3),
+    };
+    After { at: second(seconds), task, log_lines: vec!["going down".to_owned()] }
+}
+
+async fn what_came_after_a_success_stands_beside_it_and_the_first_stays(ledger: &dyn Ledger) {
+    let id = DeploymentId(deploy(ledger, &deployment("prod", 'a', "web=1 db=1"), second(1)).await);
+    ledger.note_after(id, &service("web"), &after(7)).await.unwrap();
+    ledger.note_after(id, &service("web"), &after(9)).await.unwrap();
+    let filter = HistoryFilter { deployment: Some(id), limit: 10, ..HistoryFilter::default() };
+    let rows = ledger.history(&filter).await.unwrap().rows;
+    let of = |name: &str| rows.iter().find(|row| row.service == service(name)).unwrap();
+    assert_eq!((of("web").status, of("web").after.clone()), (Status::Success, Some(after(7))));
+    assert_eq!(of("db").after, None);
+    assert!(ledger.note_after(id, &service("other"), &after(7)).await.is_err(), "nothing of that name was deployed");
+}
+
+async fn each_running_service_knows_the_success_that_brought_it(ledger: &dyn Ledger) {
+    ledger.adopt(&environment("prod"), &release(None, "old=1"), second(0)).await.unwrap();
+    assert_eq!(ledger.proved(&environment("prod")).await.unwrap(), [], "nothing was proved of what was adopted");
+    let first = DeploymentId(deploy(ledger, &deployment("prod", 'a', "web=1 db=1 | old=1"), second(1)).await);
+    let second_id = DeploymentId(deploy(ledger, &deployment("prod", 'b', "web=2 | db=1 old=1"), second(5)).await);
+    let failed = ledger.begin(&deployment("prod", 'c', "db=2")).await.unwrap();
+    ledger.finish(failed, &outcomes(&[("db", "2", crashed())]), second(8)).await.unwrap();
+    ledger.note_after(first, &service("db"), &after(7)).await.unwrap();
+    let proved = ledger.proved(&environment("prod")).await.unwrap();
+    let proved: Vec<_> = proved
+        .iter()
+        .map(|known| (known.service.as_str(), known.deployment, known.at, known.after.is_some()))
+        .collect();
+    assert_eq!(proved, [("db", first, second(1), true), ("web", second_id, second(5), false)]);
+}
+
+async fn what_was_watched_of_a_service_can_be_found_again(ledger: &dyn Ledger) {
+    let id = ledger.begin(&deployment("prod", 'a', "web=1 db=1")).await.unwrap();
+    let target = |name: &str| Target {
+        full_name: format!("home_{name}"),
+        deployment: id,
+        spec: Some(serde_json::json!({"Name": format!("home_{name}")})),
+        prior: None,
+        service_id: None,
+        version_before: None,
+        tasks_before: [].into(),
+        job_iteration_before: None,
+    };
+    for (action, name) in ["web", "db"].into_iter().enumerate() {
+        let entry = JournalEntry::Intent { action, target: Some(target(name)) };
+        ledger.journal(id, &entry, second(1)).await.unwrap();
+    }
+    ledger.journal(id, &JournalEntry::Intent { action: 2, target: None }, second(1)).await.unwrap();
+    assert_eq!(ledger.target(id, "home_db").await.unwrap(), Some(target("db")));
+    assert_eq!(ledger.target(id, "home_other").await.unwrap(), None);
+}
+
+async fn how_versions_have_stood_is_replaced_as_a_whole(ledger: &dyn Ledger) {
+    let record = |restarts| SoakRecord {
+        written_by: "7".to_owned(),
+        soak: Soak {
+            image: "app:1".to_owned(),
+            since: second(0),
+            restarts,
+            failed_tasks: 0,
+            last_failure: Some(after(1).task),
+        },
+        counted: ["t1".to_owned()].into(),
+    };
+    let first = BTreeMap::from([(service("web"), record(1)), (service("db"), record(0))]);
+    ledger.record_soak(&environment("preprod"), &first).await.unwrap();
+    let next = BTreeMap::from([(service("web"), record(2))]);
+    ledger.record_soak(&environment("preprod"), &next).await.unwrap();
+    ledger.record_soak(&environment("prod"), &first).await.unwrap();
+    assert_eq!(ledger.soak(&environment("preprod")).await.unwrap(), next);
+    assert_eq!(ledger.soak(&environment("prod")).await.unwrap(), first);
+}
+
+async fn a_ledger_has_a_name_that_stays(ledger: &dyn Ledger) {
+    let name = ledger.instance().await.unwrap().unwrap();
+    assert!(name.len() >= 16, "{name}");
+    assert_eq!(ledger.instance().await.unwrap(), Some(name));
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use release_manager::ports::{JournalEntry, Ledger};
 use server::store::{OpenError, Store};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqlitePool;
 
 use super::samples::{Scratch, deploy, deployment, environment, run, second};
 
@@ -80,6 +82,31 @@ async fn a_newer_schema_is_refused_with_both_numbers() {
     run(&scratch, newer).await.unwrap();
     let error = check_refused(&scratch.path(), &["has schema 9999", "knows up to "]).await;
     assert!(matches!(error, OpenError::Newer { found: 9999, .. }));
+}
+
+#[tokio::test]
+async fn a_database_of_every_earlier_schema_is_brought_forward_after_a_copy_was_made() {
+    let mut all: Vec<_> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    all.sort();
+    let file_name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    for kept in 1..all.len() {
+        let schema: u32 = file_name(&all[kept - 1]).split('_').next().unwrap().parse().unwrap();
+        let (scratch, earlier) = (Scratch::new(), tempfile::tempdir().unwrap());
+        for file in &all[..kept] {
+            fs::copy(file, earlier.path().join(file_name(file))).unwrap();
+        }
+        let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", scratch.path().display())).await.unwrap();
+        Migrator::new(earlier.path()).await.unwrap().run(&pool).await.unwrap();
+        pool.close().await;
+        let store = scratch.open().await;
+        deploy(&store, &deployment("prod", 'a', "web=1"), second(1)).await;
+        assert_eq!(store.instance().await.unwrap().unwrap().len(), 32, "from schema {schema}");
+        let copy = scratch.directory.path().join(format!("ledger.db.schema-{schema}"));
+        assert!(copy.exists(), "from schema {schema}");
+    }
 }
 
 #[tokio::test]

@@ -90,6 +90,9 @@ async fn history_cannot_be_changed_with_a_shell() {
         ("update history set status = 'failed', error_message = 'x' where attempt = 1", "append-only"),
         ("update history set version = '3' where attempt = 2", "never changes"),
         ("update attempts set error_message = 'x' where id = 1", "append-only"),
+        ("insert into aftermath (attempt, service, at, what) values (2, 'web', 0, '{}')", "only what has succeeded"),
+        ("update instance set name = hex(randomblob(16))", "keeps its name"),
+        ("delete from instance", "keeps its name"),
         ("update attempts set actor = 'eve' where id = 2", "never changes"),
         ("insert into journal (attempt, at, entry) values (1, 0, '{}')", "is over"),
         ("update attempts set status = 'success', ended_at = 0 where id = 2", "ended_at >= started_at"),
@@ -129,6 +132,8 @@ async fn record(ledger: &dyn Ledger, services: &[(&str, HealthStatus)], checked_
             error: None,
             running_since: None,
             image: "app:1".to_owned(),
+            restarts: 0,
+            unreachable: 0,
         };
         (service(name), health)
     });

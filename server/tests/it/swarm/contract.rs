@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use release_manager::engine::Write;
+use release_manager::lease::{Holder, Lease};
 use release_manager::ports::{ImagePresence, Swarm, SwarmError};
 use serde_json::json;
 use tokio::time::timeout;
@@ -56,6 +58,9 @@ contract! {
     a_global_service_wants_a_task_for_each_node
     a_change_wakes
     the_last_lines_of_a_task_are_its_logs
+    the_lines_of_all_tasks_are_the_log_of_a_service
+    a_lease_is_written_by_one_of_several
+    a_process_outside_the_swarm_is_no_service_of_it
     other_services_show_the_ports_that_they_take
     the_networks_of_every_engine_are_there
     an_image_is_pinned_or_no_registry_knows_it
@@ -349,4 +354,63 @@ async fn an_image_is_pinned_or_no_registry_knows_it(world: &World) {
     // A registry that cannot be asked says nothing; one that can says that there is none.
     let missing = world.swarm.pin("127.0.0.1:1/app:missing").await;
     assert!(matches!(missing, Ok(None) | Err(SwarmError::NotFound(_))), "{missing:?}");
+}
+
+async fn the_lines_of_all_tasks_are_the_log_of_a_service(world: &World) {
+    let script = "echo one; echo two >&2; sleep 1000";
+    let two = json!({"Mode": {"Replicated": {"Replicas": 2}}});
+    world.apply(create(with(running(service(world.stack(), "web", "app:1"), script), two))).await;
+    world.until_task("a task runs", |task| task.state == "running").await;
+    let name = world.name("web");
+    let read = async {
+        loop {
+            let lines = world.swarm.service_logs(&name, 50, false).await.unwrap();
+            let lines: Vec<_> = lines.map(Result::unwrap).collect().await;
+            if lines.len() >= 4 {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let lines = timeout(LIMIT, read).await.expect("the lines are written");
+    assert_eq!(lines.iter().filter(|line| line.error && line.text == "two").count(), 2, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| !line.error && line.text == "one").count(), 2, "{lines:?}");
+    assert!(lines.iter().all(|line| line.at.is_some() && line.task.is_some() && line.node.is_some()), "{lines:?}");
+    assert!(matches!(world.swarm.service_logs("no-such-service", 1, false).await, Err(SwarmError::NotFound(_))));
+}
+
+async fn a_lease_is_written_by_one_of_several(world: &World) {
+    let holder = |process: usize| Holder {
+        database: "d".repeat(32),
+        process: process.to_string(),
+        place: format!("process {process}, \"quoted\""),
+    };
+    let lease = |process| Lease { holder: holder(process), epoch: 1, challenger: None };
+    assert_eq!(world.swarm.lease(&world.stack).await.unwrap(), None);
+    // Of eight that make it, and then of eight that write over the same one, one succeeds each time.
+    for _ in 0..2 {
+        let before = world.swarm.lease(&world.stack).await.unwrap();
+        let puts = (0..8).map(async |process| {
+            world.swarm.put_lease(&world.stack, &lease(process), before.as_ref()).await.map(|()| process)
+        });
+        let (won, lost): (Vec<_>, Vec<_>) = join_all(puts).await.into_iter().partition(Result::is_ok);
+        let late = |error: &SwarmError| matches!(error, SwarmError::OutOfSequence | SwarmError::NameTaken(_));
+        assert!(lost.iter().all(|lost| lost.as_ref().is_err_and(late)), "{lost:?}");
+        assert_eq!(won.len(), 1, "{won:?}");
+        let seen = world.swarm.lease(&world.stack).await.unwrap().unwrap();
+        assert_eq!(seen.lease, lease(*won[0].as_ref().unwrap()));
+    }
+    let seen = world.swarm.lease(&world.stack).await.unwrap().unwrap();
+    let challenged = Lease { challenger: Some(holder(9)), ..seen.lease.clone() };
+    world.swarm.put_lease(&world.stack, &challenged, Some(&seen)).await.unwrap();
+    let seen = world.swarm.lease(&world.stack).await.unwrap().unwrap();
+    assert_eq!(seen.lease, challenged);
+    world.apply(Write::RemoveConfig { id: seen.id }).await;
+}
+
+async fn a_process_outside_the_swarm_is_no_service_of_it(world: &World) {
+    let identity = world.swarm.identity().await.unwrap();
+    assert_eq!(identity.service, None);
+    assert!(!identity.place.is_empty() && !identity.process.is_empty(), "{identity:?}");
+    assert_eq!(world.swarm.identity().await.unwrap(), identity, "it stays the same");
 }

@@ -1,0 +1,41 @@
+//! Release Manager's own service, where it is part of a stack: it is updated last, because that ends this process.
+
+use super::{Inner, ManagerError};
+use crate::diff::Finding;
+use crate::engine::Write;
+use crate::names::{ServiceName, StackName};
+use crate::pipeline::Environment;
+use crate::plan::{self, Plan};
+use crate::ports::SwarmError;
+
+impl Inner {
+    /// The service of this stack that this process is a task of.
+    pub(crate) async fn own_service(&self, stack: &StackName) -> Result<Option<ServiceName>, SwarmError> {
+        let service = match self.watcher.identity.get().and_then(|known| known.service.clone()) {
+            Some(service) => Some(service),
+            // A task that has only just started may not be known to the Swarm by its container.
+            None => self.ports.swarm.identity().await?.service,
+        };
+        Ok(service.and_then(|full_name| plan::short_name(stack, &full_name)))
+    }
+
+    /// Puts the own service behind everything else, and refuses what would end in two processes on one database.
+    pub(super) async fn own_last(&self, environment: &Environment, plan: &mut Plan) -> Result<(), ManagerError> {
+        let Some(own) = self.own_service(&environment.stack).await? else { return Ok(()) };
+        let is_own = |action: &&plan::Action| action.kind.service() == Some(&own);
+        let Some(Write::UpdateService { spec, .. }) =
+            plan.actions.iter().find(is_own).and_then(|own| own.write.as_ref())
+        else {
+            return Ok(());
+        };
+        if spec["UpdateConfig"]["Order"] == "start-first" {
+            let message =
+                "it is Release Manager itself, and `start-first` would start the new one while this one still \
+                           holds the database: use `order: stop-first` in its `update_config`"
+                    .to_owned();
+            return Err(ManagerError::Blocked(vec![Finding { service: Some(own), message }]));
+        }
+        plan.put_last(&own);
+        Ok(())
+    }
+}
