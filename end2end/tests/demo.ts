@@ -116,8 +116,12 @@ export class Demo {
 
   /// Writes the env file of an environment and commits it.
   commit(environment: string, edit: (text: string) => string, message: string): void {
+    this.commitFile(join("env", `.env.${environment}`), edit, message);
+  }
+
+  /// Writes a file of the repository and commits it.
+  commitFile(file: string, edit: (text: string) => string, message: string): void {
     const repository = join(this.dir, "homelab");
-    const file = join("env", `.env.${environment}`);
     const path = join(repository, file);
     writeFileSync(path, edit(readFileSync(path, "utf8")));
     const git = (...args: string[]) =>

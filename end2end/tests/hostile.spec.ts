@@ -22,3 +22,15 @@ test("what comes from outside is text and never markup", async ({ page, demo, co
   // The last address names no service.
   complaints.splice(0, complaints.length, ...complaints.filter((text) => !text.includes("404")));
 });
+
+test("a log line is text and never markup", async ({ page, demo }) => {
+  await open(page, demo.url);
+  const noisy = `services:\n  noisy:\n    image: busybox:1.36\n    command: ["sh", "-c", ${JSON.stringify(`echo '${evil}'; sleep 86400`)}]\n`;
+  demo.commitFile("docker-swarm-stack.yml", (text) => text.replace(/^services:\n/m, noisy), "Add a service that is noisy");
+  await expect(service(page, "Preprod", "noisy")).toBeVisible({ timeout: 60_000 });
+  await open(page, `${demo.url}/services/noisy`);
+  await page.getByRole("button", { name: "Preprod", exact: true }).click();
+  await expect(page.getByRole("log", { name: "Log lines" }).getByText(evil)).toBeVisible();
+  expect(await page.evaluate(() => (window as any).harmed)).toBeUndefined();
+  expect(await page.locator("main img, main script").count()).toBe(0);
+});

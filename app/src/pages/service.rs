@@ -8,7 +8,7 @@ use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
 use crate::clock::use_clock;
-use crate::components::{Drawn, Empty, HealthDot, Loaded, PageHead, Symbol, VersionText};
+use crate::components::{Drawn, Empty, HealthDot, Loaded, LogView, PageHead, Symbol, VersionText};
 use crate::live::use_live;
 use crate::pages::NotFoundPage;
 use crate::rpc;
@@ -50,6 +50,16 @@ fn Service(service: ServiceName) -> impl IntoView {
     let timeline = Resource::new(move || live.epoch(), move |_| rpc::timeline(for_timeline()));
     let tasks = Resource::new(move || (live.epoch(), health.get()), move |_| rpc::tasks(for_tasks()));
     let spec = Resource::new(move || live.epoch(), move |_| rpc::spec(for_spec()));
+    let running = {
+        let service = service.clone();
+        Memo::new(move |_| {
+            let of_all = |live: &release_manager::live::Live| {
+                let known = live.environments.iter().filter(|(_, known)| known.health.services.contains_key(&service));
+                known.map(|(name, _)| name.clone()).collect::<Vec<EnvironmentName>>()
+            };
+            live.read(of_all).unwrap_or_default()
+        })
+    };
     let history = format!("/history?service={service}");
     let name = service.clone();
     view! {
@@ -66,6 +76,13 @@ fn Service(service: ServiceName) -> impl IntoView {
         <section class="card" aria-labelledby="tasks-title">
             <header class="card-head"><h2 id="tasks-title">"Tasks"</h2></header>
             <Drawn resource=tasks/>
+        </section>
+        <section class="card" aria-labelledby="log-title">
+            <header class="card-head"><h2 id="log-title">"Log"</h2></header>
+            <p class="muted card-note before-wasm">"The log is live, so it needs scripts. The REST API has the last lines."</p>
+            <div class="after-wasm">
+                <LogView service environments=running/>
+            </div>
         </section>
         <section class="card" aria-labelledby="spec-title">
             <header class="card-head"><h2 id="spec-title">"Running spec"</h2></header>

@@ -1,19 +1,25 @@
 //! Logs of tasks and services, in the frames of a multiplexed stream.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, Query, State},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 
+use futures::stream;
+
 use crate::{
     api::{Answer, App, Query1, is_true},
     error::Refusal,
+    simulator::Shared,
     state::task::{Logged, Task},
 };
+
+/// How often whoever follows a log is told of new lines.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) async fn of_task(State(shared): App, Path(id): Path<String>, Query(query): Query1) -> Answer {
     check(&query)?;
@@ -25,10 +31,54 @@ pub(super) async fn of_task(State(shared): App, Path(id): Path<String>, Query(qu
 
 pub(super) async fn of_service(State(shared): App, Path(id): Path<String>, Query(query): Query1) -> Answer {
     check(&query)?;
-    shared.with(|world| {
-        let service = world.find_service(&id)?.id.clone();
-        Ok(raw(frames(&world.tasks_of(&service), &query)))
-    })
+    let service = shared.with(|world| world.find_service(&id).map(|service| service.id.clone()))?;
+    if is_true(&query, "follow") {
+        return Ok(followed(Follower { shared, service, query, told: HashMap::new(), begun: false }));
+    }
+    shared.with(|world| Ok(raw(frames(&world.tasks_of(&service), &query))))
+}
+
+/// Somebody who wants every later line too.
+struct Follower {
+    shared: Arc<Shared>,
+    service: String,
+    query: HashMap<String, String>,
+    /// How many lines of each task were told of.
+    told: HashMap<String, usize>,
+    begun: bool,
+}
+
+impl Follower {
+    /// The lines that nobody was told of; `None` once the service is gone.
+    fn news(&mut self) -> Option<Vec<u8>> {
+        let Self { shared, service, query, told, begun } = self;
+        shared.with(|world| {
+            world.find_service(service).ok()?;
+            let tasks = world.tasks_of(service);
+            let mut bytes = if *begun { Vec::new() } else { frames(&tasks, query) };
+            for task in tasks {
+                let known = told.insert(task.id.clone(), task.logs.len()).unwrap_or_default();
+                if *begun {
+                    task.logs.iter().skip(known).filter(|line| is_wanted(line, query)).for_each(|line| {
+                        frame(&mut bytes, task, line, query);
+                    });
+                }
+            }
+            *begun = true;
+            Some(bytes)
+        })
+    }
+}
+
+fn followed(follower: Follower) -> Response {
+    let chunks = stream::unfold(follower, |mut follower| async move {
+        if follower.begun {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+        }
+        let news = Bytes::from(follower.news()?);
+        Some((Ok::<_, Infallible>(news), follower))
+    });
+    ([(CONTENT_TYPE, CONTENT)], Body::from_stream(chunks)).into_response()
 }
 
 fn check(query: &HashMap<String, String>) -> Result<(), Refusal> {
@@ -38,16 +88,21 @@ fn check(query: &HashMap<String, String>) -> Result<(), Refusal> {
     Err(Refusal::bad("Bad parameters: you must choose at least one stream"))
 }
 
+const CONTENT: &str = "application/vnd.docker.raw-stream";
+
 fn raw(frames: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, "application/vnd.docker.raw-stream")], Body::from(frames)).into_response()
+    ([(CONTENT_TYPE, CONTENT)], Body::from(frames)).into_response()
+}
+
+fn is_wanted(line: &Logged, query: &HashMap<String, String>) -> bool {
+    is_true(query, if line.error { "stderr" } else { "stdout" })
 }
 
 fn frames(tasks: &[&Task], query: &HashMap<String, String>) -> Vec<u8> {
     let tail: usize = query.get("tail").and_then(|tail| tail.parse().ok()).unwrap_or(usize::MAX);
     let mut bytes = Vec::new();
     for task in tasks {
-        let wanted = |line: &&Logged| is_true(query, if line.error { "stderr" } else { "stdout" });
-        let lines: Vec<&Logged> = task.logs.iter().filter(wanted).collect();
+        let lines: Vec<&Logged> = task.logs.iter().filter(|line| is_wanted(line, query)).collect();
         for line in &lines[lines.len().saturating_sub(tail)..] {
             frame(&mut bytes, task, line, query);
         }

@@ -1,5 +1,6 @@
 //! The command line as a client of a running server, and beside it.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -63,6 +64,35 @@ async fn a_script_can_look_promote_and_tell_what_came_of_it() {
     let diff = ask(&url, &["diff", "prod", "--exit-code"]).await;
     assert_eq!((diff.code, diff.out.as_str()), (0, "nothing would change\n"));
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_service_is_shown_and_followed_until_the_server_ends() {
+    let world = World::new().await;
+    world.until_preprod_runs("1").await;
+    let url = world.listen().await;
+    let last = ask(&url, &["logs", "preprod", "web", "--tail", "1"]).await;
+    assert_eq!((last.code, last.out.lines().count()), (0, 1), "{last:?}");
+    assert!(last.out.ends_with("Z listening on 0.0.0.0:8080\n"), "{last:?}");
+    let nothing = ask(&url, &["logs", "preprod", "nothing"]).await;
+    assert_eq!((nothing.code, nothing.err.contains("`nothing`")), (1, true), "{nothing:?}");
+
+    let mut follow = Command::new(env!("CARGO_BIN_EXE_release-manager"));
+    follow.args(["logs", "preprod", "web", "--follow"]).env_clear().env("RELEASE_MANAGER_URL", &url);
+    let mut following =
+        follow.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut out = BufReader::new(following.stdout.take().unwrap());
+    let first = tokio::task::spawn_blocking(move || {
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        (first, out)
+    });
+    let (first, _out) = first.await.unwrap();
+    assert!(first.contains(" starting app:1"), "{first}");
+    world.stop().await;
+    let ended = tokio::task::spawn_blocking(move || following.wait_with_output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success() && said.contains("Release Manager is stopping"), "{ended:?} {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

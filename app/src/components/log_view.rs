@@ -1,0 +1,364 @@
+//! The log of a service, as it is written: live, searchable, and still while one reads.
+
+use leptos::prelude::*;
+use release_manager::access::Operation;
+use release_manager::names::{EnvironmentName, ServiceName};
+
+use super::icon::{Icon, Symbol};
+use crate::access::use_looker;
+use crate::view;
+
+/// More than anybody scrolls through; the oldest go.
+const MOST: usize = 1000;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    number: u64,
+    /// The time of day, in UTC.
+    at: String,
+    task: String,
+    /// Whether it went to standard error.
+    error: bool,
+    text: String,
+}
+
+/// What has come so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Log {
+    lines: Vec<Line>,
+    next: u64,
+    /// Why nothing more comes.
+    ended: Option<String>,
+}
+
+impl Log {
+    fn add(&mut self, mut line: Line) {
+        line.number = self.next;
+        self.next += 1;
+        self.lines.push(line);
+    }
+
+    /// Puts what came meanwhile behind the rest.
+    fn take_in(&mut self, news: &mut Vec<Line>) {
+        for line in news.drain(..) {
+            self.add(line);
+        }
+        make_room(&mut self.lines);
+    }
+}
+
+/// Lets the oldest lines go.
+fn make_room(lines: &mut Vec<Line>) {
+    let beyond = lines.len().saturating_sub(MOST);
+    lines.drain(..beyond);
+}
+
+/// The log of a service in one environment after the other. Nothing is asked of the Engine before somebody wants to see
+/// it.
+#[component]
+pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<EnvironmentName>>) -> impl IntoView {
+    let looker = use_looker();
+    let readable = Memo::new(move |_| {
+        let all = environments.get().into_iter();
+        all.filter(|name| looker.may_in(Operation::ReadLogs, name)).collect::<Vec<EnvironmentName>>()
+    });
+    let note = move || match (environments.with(Vec::is_empty), readable.with(Vec::is_empty)) {
+        (true, _) => "It runs nowhere.",
+        (false, true) => "To read logs one must be a deployer there: ask an admin.",
+        (false, false) => "Choose an environment to see its log as it is written.",
+    };
+    let log = RwSignal::new(Log::default());
+    // What has come and is not shown yet: shown together, a few times a second, and not at all during a pause.
+    let waiting = RwSignal::new(Vec::<Line>::new());
+    let shown = RwSignal::new(None::<EnvironmentName>);
+    let paused = RwSignal::new(false);
+    let search = RwSignal::new(String::new());
+    let list = NodeRef::<leptos::html::Ol>::new();
+    stream::follow(service.clone(), shown, log, waiting);
+    Effect::new(move |_| {
+        if waiting.with(Vec::is_empty) || paused.get() {
+            return;
+        }
+        let at_end = is_at_end(list);
+        log.update(|log| waiting.update_untracked(|waiting| log.take_in(waiting)));
+        if at_end {
+            to_end(list);
+        }
+    });
+    let found = Memo::new(move |_| {
+        let letters = search.with(|search| search.trim().to_lowercase());
+        log.with(|log| {
+            let matching = log.lines.iter().filter(|line| line.text.to_lowercase().contains(&letters));
+            matching.cloned().collect::<Vec<_>>()
+        })
+    });
+    let said = move || {
+        let (number, all) = (found.with(Vec::len), log.with(|log| log.lines.len()));
+        let held = waiting.with(Vec::len);
+        match (number == all, paused.get()) {
+            (_, true) if held == MOST => format!("Paused, {held} lines waiting, the oldest go"),
+            (_, true) => format!("Paused, {} waiting", view::count(held, "line", "lines")),
+            (true, false) => view::count(all, "line", "lines"),
+            (false, false) => format!("{number} of {}", view::count(all, "line", "lines")),
+        }
+    };
+    let open = Memo::new(move |_| shown.with(Option::is_some));
+    view! {
+        <LogHead readable shown search paused said=Signal::derive(said)/>
+        {move || (!open.get()).then(|| view! {
+            <p class="muted card-note">{note}</p>
+        })}
+        <ol
+            node_ref=list
+            class="log-lines"
+            class:hidden=move || !open.get()
+            tabindex="0"
+            role="log"
+            aria-live="off"
+            aria-label="Log lines"
+        >
+            <For each=move || found.get() key=|line| line.number let:line>
+                <li class:error=line.error>
+                    <time>{line.at}</time>
+                    <code class="log-task">{line.task}</code>
+                    <span class="wrap">{line.text}</span>
+                </li>
+            </For>
+        </ol>
+        {move || log.with(|log| log.ended.clone()).map(|why| view! {
+            <p class="muted card-note" role="status">
+                {format!("The log ends here: {why}. Choose the environment again to go on.")}
+            </p>
+        })}
+    }
+}
+
+/// Which log, what to look for in it, and whether it stands still.
+#[component]
+fn LogHead(
+    readable: Memo<Vec<EnvironmentName>>,
+    shown: RwSignal<Option<EnvironmentName>>,
+    search: RwSignal<String>,
+    paused: RwSignal<bool>,
+    #[prop(into)] said: Signal<String>,
+) -> impl IntoView {
+    let tab = move |name: EnvironmentName| {
+        let (title, here) = (view::title(name.as_str()), name.clone());
+        let pressed = move || shown.with(|shown| shown.as_ref() == Some(&here)).to_string();
+        let choose = move |_| shown.set(Some(name.clone()));
+        view! { <button type="button" aria-pressed=pressed on:click=choose>{title}</button> }
+    };
+    let open = Memo::new(move |_| shown.with(Option::is_some));
+    view! {
+        <div class="log-head">
+            <div class="segments" role="group" aria-label="Environment of the log">
+                <For each=move || readable.get() key=Clone::clone let:name>
+                    {tab(name)}
+                </For>
+            </div>
+            <label class="search" class:hidden=move || !open.get()>
+                <span class="sr-only">"Search in the log"</span>
+                <Icon symbol=Symbol::Search/>
+                <input
+                    type="search"
+                    placeholder="Search in the log"
+                    autocomplete="off"
+                    data-search=""
+                    prop:value=search
+                    on:input=move |event| search.set(event_target_value(&event))
+                />
+            </label>
+            <button
+                type="button"
+                class="button"
+                class:hidden=move || !open.get()
+                on:click=move |_| paused.update(|paused| *paused = !*paused)
+            >
+                {move || if paused.get() { "Go on" } else { "Pause" }}
+            </button>
+            <p class="muted log-count" class:hidden=move || !open.get()>{said}</p>
+        </div>
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn is_at_end(list: NodeRef<leptos::html::Ol>) -> bool {
+    list.get_untracked().is_none_or(|list| list.scroll_height() - list.scroll_top() - list.client_height() < 40)
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn is_at_end(_list: NodeRef<leptos::html::Ol>) -> bool {
+    true
+}
+
+/// Once the lines stand there.
+#[cfg(feature = "hydrate")]
+fn to_end(list: NodeRef<leptos::html::Ol>) {
+    request_animation_frame(move || {
+        if let Some(list) = list.get_untracked() {
+            list.set_scroll_top(list.scroll_height());
+        }
+    });
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn to_end(_list: NodeRef<leptos::html::Ol>) {}
+
+#[cfg(not(feature = "hydrate"))]
+mod stream {
+    use leptos::prelude::RwSignal;
+
+    use super::{EnvironmentName, Line, Log, ServiceName};
+
+    pub(super) fn follow(
+        _service: ServiceName,
+        _shown: RwSignal<Option<EnvironmentName>>,
+        _log: RwSignal<Log>,
+        _waiting: RwSignal<Vec<Line>>,
+    ) {
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod stream {
+    //! One `EventSource` while an environment is chosen.
+
+    use std::time::Duration;
+
+    use leptos::prelude::*;
+    use send_wrapper::SendWrapper;
+    use wasm_bindgen::closure::Closure;
+    use wasm_bindgen::{JsCast, JsValue};
+    use web_sys::{Event, EventSource, MessageEvent};
+
+    use super::{EnvironmentName, Line, Log, ServiceName, make_room};
+    use crate::view;
+
+    /// Lines that come within this time are shown together.
+    const GATHER: Duration = Duration::from_millis(120);
+
+    struct Stream {
+        source: EventSource,
+        _handlers: Vec<Closure<dyn FnMut(MessageEvent)>>,
+        _failed: Closure<dyn FnMut(Event)>,
+    }
+
+    impl Drop for Stream {
+        fn drop(&mut self) {
+            self.source.set_onerror(None);
+            self.source.close();
+        }
+    }
+
+    pub(super) fn follow(
+        service: ServiceName,
+        shown: RwSignal<Option<EnvironmentName>>,
+        log: RwSignal<Log>,
+        waiting: RwSignal<Vec<Line>>,
+    ) {
+        let stream = StoredValue::new(None::<SendWrapper<Stream>>);
+        Effect::new(move |_| {
+            stream.set_value(None);
+            log.set(Log::default());
+            waiting.set(Vec::new());
+            if let Some(environment) = shown.get() {
+                stream.set_value(open(&environment, &service, log, waiting).map(SendWrapper::new));
+            }
+        });
+        on_cleanup(move || stream.set_value(None));
+    }
+
+    fn open(
+        environment: &EnvironmentName,
+        service: &ServiceName,
+        log: RwSignal<Log>,
+        waiting: RwSignal<Vec<Line>>,
+    ) -> Option<Stream> {
+        let source = EventSource::new(&format!("/api/logs/{environment}/{service}?follow=true&tail=200")).ok()?;
+        let gathered = StoredValue::new(Vec::<Line>::new());
+        let add = move |line: Line| {
+            let first = gathered.with_value(Vec::is_empty);
+            gathered.update_value(|gathered| gathered.push(line));
+            if first {
+                let flush = move || {
+                    let lines = gathered.try_update_value(std::mem::take).unwrap_or_default();
+                    // During a pause nobody takes them in.
+                    let _ = waiting.try_update(|waiting| {
+                        waiting.extend(lines);
+                        make_room(waiting);
+                    });
+                };
+                set_timeout(flush, GATHER);
+            }
+        };
+        let closing = source.clone();
+        let end = move |why: String| {
+            closing.close();
+            let _ = log.try_update(|log| log.ended = Some(why));
+        };
+        let ended = end.clone();
+        let handlers = vec![
+            on(&source, "line", move |data| add(line(data))),
+            on(&source, "skipped", move |data| {
+                let lines = text(data, "lines").parse().unwrap_or_default();
+                let text = format!("{} left out: they came too fast", view::count(lines, "line", "lines"));
+                add(Line { number: 0, at: String::new(), task: String::new(), error: true, text });
+            }),
+            on(&source, "ended", move |data| ended(text(data, "reason"))),
+        ];
+        let failed = Closure::<dyn FnMut(Event)>::new(move |_| end("the connection was lost".to_owned()));
+        source.set_onerror(Some(failed.as_ref().unchecked_ref()));
+        Some(Stream { source, _handlers: handlers, _failed: failed })
+    }
+
+    fn on(source: &EventSource, name: &str, handle: impl Fn(&JsValue) + 'static) -> Closure<dyn FnMut(MessageEvent)> {
+        let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let data = event.data().as_string().and_then(|data| js_sys::JSON::parse(&data).ok());
+            if let Some(data) = data {
+                handle(&data);
+            }
+        });
+        let _ = source.add_event_listener_with_callback(name, handler.as_ref().unchecked_ref());
+        handler
+    }
+
+    fn line(data: &JsValue) -> Line {
+        let at = text(data, "at");
+        Line {
+            number: 0,
+            at: at.get(11..19).unwrap_or_default().to_owned(),
+            task: text(data, "task").chars().take(6).collect(),
+            error: get(data, "error").is_truthy(),
+            text: text(data, "text"),
+        }
+    }
+
+    fn get(data: &JsValue, name: &str) -> JsValue {
+        js_sys::Reflect::get(data, &JsValue::from_str(name)).unwrap_or(JsValue::NULL)
+    }
+
+    fn text(data: &JsValue, name: &str) -> String {
+        let value = get(data, name);
+        value.as_string().or_else(|| value.as_f64().map(|number| number.to_string())).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_lines_make_room() {
+        let line = |text: usize| Line {
+            number: 0,
+            at: String::new(),
+            task: String::new(),
+            error: false,
+            text: text.to_string(),
+        };
+        let mut log = Log::default();
+        log.take_in(&mut (0..MOST + 2).map(line).collect());
+        assert_eq!((log.lines.len(), log.lines[0].text.as_str(), log.lines[0].number), (MOST, "2", 2));
+    }
+}
