@@ -217,8 +217,8 @@ impl Inner {
         let Pins { pinned, missing } = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
         let stack = plan::with_pins(&plan::with_images(&desired.stack, &kept), &pinned);
         let mut plan = plan::plan(&stack, &live, None);
-        // Workers may have the image themselves: whether the deployment can succeed is seen when it runs.
-        plan.warnings.extend(missing);
+        // Asked again at every poll: an image that is pushed after the revision is deployed then.
+        plan.blockers.extend(missing);
         let services = desire::versions(&stack)?;
         Ok((Release::new(Some(desired.revision), services), stack, plan, live))
     }

@@ -116,6 +116,8 @@ impl Cast {
             ("kill-task", [service, _]) if rig.simulator.is_none() => {
                 battery::kill_container(&rig.engine, &rig.full_name(service)).await;
             }
+            // No registry has what is made for a real Engine.
+            ("registry", ["offline"]) if rig.simulator.is_none() => (),
             ("daemon", [what]) if rig.simulator.is_none() => battery::daemon(rig.engine.socket(), what),
             _ => engine(rig, verb, &words),
         }

@@ -289,6 +289,21 @@ scenarios! {
             2 preprod sync success: web 1>2 succeeded",
         world: "preprod/web app:2 2/2 completed #2",
     }
+    an_image_that_its_registry_does_not_have_is_waited_for {
+        steps: "
+            push web app:1 x2
+            start
+            ended 1
+            push web app:missing x2
+            problem cannot be found in its registry
+            wait 5m
+            behaviour app:missing stands
+            ended 2",
+        record: "
+            1 preprod sync success: web >1 succeeded
+            2 preprod sync success: web 1>missing succeeded",
+        world: "preprod/web app:missing 2/2 completed #2",
+    }
     a_plan_that_cannot_be_made_is_made_later {
         steps: "
             push web app:1

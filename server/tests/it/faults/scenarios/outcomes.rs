@@ -105,6 +105,7 @@ scenarios_everywhere! {
     }
     a_new_service_without_its_image_fails {
         steps: "
+            registry offline
             push web app:missing
             start
             ended 1",
@@ -113,6 +114,7 @@ scenarios_everywhere! {
     }
     an_update_to_a_missing_image_is_paused {
         steps: "
+            registry offline
             push web app:1 x2
             start
             ended 1
