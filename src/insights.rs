@@ -36,7 +36,7 @@ pub struct Span {
 /// What happened in one environment in one step of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Step {
-    /// Deployments that ended with success.
+    /// Deployments that brought a release and ended with success.
     pub succeeded: u32,
     /// Deployments that failed or were rolled back by the Swarm.
     pub failed: u32,
@@ -117,20 +117,21 @@ fn of_environment(facts: &[Fact], environment: &EnvironmentName, span: Span, now
         let Some(ended) = fact.ended_at else { continue };
         let Some(place) = span.step_of(now, ended) else { continue };
         let Some(step) = steps.get_mut(place) else { continue };
+        let counted = u32::from(delivers(fact.cause));
         match fact.status {
             Status::Success => {
                 let lead = lead_time(fact, ended);
                 let restore = broken_since.take().map(|since| ended.seconds_since(since));
                 for gathered in [step, &mut whole] {
-                    gathered.succeeded += 1;
+                    gathered.succeeded += counted;
                     gathered.lead_times.extend(lead);
                     gathered.restore_times.extend(restore);
                 }
             }
             Status::Failed | Status::RolledBack => {
                 broken_since.get_or_insert(ended);
-                step.failed += 1;
-                whole.failed += 1;
+                step.failed += counted;
+                whole.failed += counted;
             }
             Status::Cancelled | Status::InProgress => (),
         }
@@ -139,11 +140,16 @@ fn of_environment(facts: &[Fact], environment: &EnvironmentName, span: Span, now
     Insights { environment: environment.clone(), steps, whole: whole.summed_up() }
 }
 
+/// Whether a deployment brings a release because somebody wants it. The others only keep up what was brought; they may
+/// break and restore it all the same.
+fn delivers(cause: CauseKind) -> bool {
+    !matches!(cause, CauseKind::Restart | CauseKind::Return | CauseKind::Heal)
+}
+
 /// What goes back to an older release says nothing of how fast a change arrives.
 fn lead_time(fact: &Fact, ended: Timestamp) -> Option<f64> {
     let committed = fact.committed_at?;
-    (!matches!(fact.cause, CauseKind::Rollback | CauseKind::Restart | CauseKind::Return))
-        .then(|| ended.seconds_since(committed))
+    (delivers(fact.cause) && fact.cause != CauseKind::Rollback).then(|| ended.seconds_since(committed))
 }
 
 impl Step {
@@ -221,6 +227,16 @@ mod tests {
         let span = Span { steps: 5, days: 2 };
         let told = insights(&[rollback], &["prod".parse().unwrap()], span, Timestamp::from_millis(NOW));
         assert_eq!((told[0].whole.succeeded, told[0].whole.lead_time), (1, None));
+    }
+
+    #[test]
+    fn a_restart_is_no_delivery_and_restores_all_the_same() {
+        let facts = [fact("1.0 failed 0"), Fact { cause: CauseKind::Restart, ..fact("1.1 success 10") }];
+        let span = Span { steps: 5, days: 2 };
+        let told = insights(&facts, &["prod".parse().unwrap()], span, Timestamp::from_millis(NOW));
+        let whole = &told[0].whole;
+        assert_eq!((whole.succeeded, whole.failed, whole.lead_time), (0, 1, None));
+        assert_eq!(whole.restore_time, Some(8_640.0));
     }
 
     #[test]
