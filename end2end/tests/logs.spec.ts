@@ -1,3 +1,4 @@
+import { AxeBuilder } from "@axe-core/playwright";
 import { expect, test } from "./test.js";
 import { open } from "./views.js";
 
@@ -7,6 +8,9 @@ test("the log of a service is followed as it is written, searched and held", asy
   const log = page.getByRole("log", { name: "Log lines" });
   const lines = log.getByRole("listitem");
   await expect(lines.first()).toBeVisible();
+
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map((one) => `${one.id}: ${one.help}`)).toEqual([]);
 
   const search = page.getByRole("searchbox", { name: "Search in the log" });
   await search.fill("no line says this");

@@ -74,7 +74,7 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
     let shown = RwSignal::new(None::<EnvironmentName>);
     let paused = RwSignal::new(false);
     let search = RwSignal::new(String::new());
-    let list = NodeRef::<leptos::html::Ol>::new();
+    let list = NodeRef::<leptos::html::Div>::new();
     stream::follow(service.clone(), shown, log, waiting);
     Effect::new(move |_| {
         if waiting.with(Vec::is_empty) || paused.get() {
@@ -109,7 +109,7 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
         {move || (!open.get()).then(|| view! {
             <p class="muted card-note">{note}</p>
         })}
-        <ol
+        <div
             node_ref=list
             class="log-lines"
             class:hidden=move || !open.get()
@@ -118,14 +118,16 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
             aria-live="off"
             aria-label="Log lines"
         >
-            <For each=move || found.get() key=|line| line.number let:line>
-                <li class:error=line.error>
-                    <time>{line.at}</time>
-                    <code class="log-task">{line.task}</code>
-                    <span class="wrap">{line.text}</span>
-                </li>
-            </For>
-        </ol>
+            <ol>
+                <For each=move || found.get() key=|line| line.number let:line>
+                    <li class:error=line.error>
+                        <time>{line.at}</time>
+                        <code class="log-task">{line.task}</code>
+                        <span class="wrap">{line.text}</span>
+                    </li>
+                </For>
+            </ol>
+        </div>
         {move || log.with(|log| log.ended.clone()).map(|why| view! {
             <p class="muted card-note" role="status">
                 {format!("The log ends here: {why}. Choose the environment again to go on.")}
@@ -183,18 +185,18 @@ fn LogHead(
 }
 
 #[cfg(feature = "hydrate")]
-fn is_at_end(list: NodeRef<leptos::html::Ol>) -> bool {
+fn is_at_end(list: NodeRef<leptos::html::Div>) -> bool {
     list.get_untracked().is_none_or(|list| list.scroll_height() - list.scroll_top() - list.client_height() < 40)
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn is_at_end(_list: NodeRef<leptos::html::Ol>) -> bool {
+fn is_at_end(_list: NodeRef<leptos::html::Div>) -> bool {
     true
 }
 
 /// Once the lines stand there.
 #[cfg(feature = "hydrate")]
-fn to_end(list: NodeRef<leptos::html::Ol>) {
+fn to_end(list: NodeRef<leptos::html::Div>) {
     request_animation_frame(move || {
         if let Some(list) = list.get_untracked() {
             list.set_scroll_top(list.scroll_height());
@@ -203,7 +205,7 @@ fn to_end(list: NodeRef<leptos::html::Ol>) {
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn to_end(_list: NodeRef<leptos::html::Ol>) {}
+fn to_end(_list: NodeRef<leptos::html::Div>) {}
 
 #[cfg(not(feature = "hydrate"))]
 mod stream {

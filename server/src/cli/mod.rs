@@ -184,7 +184,7 @@ impl Command {
             Self::Serve => serve::run().await,
             Self::Demo(args) => demo::run(args).await,
             Self::Healthcheck => healthcheck::run().await,
-            Self::Stack(command) => command.run().await,
+            Self::Stack(command) => Box::pin(command.run()).await,
             Self::DbInit => serve::init_database().await,
             Self::User(command) => access::user(command).await,
             Self::Token(command) => access::token(command).await,
