@@ -3,6 +3,7 @@ import { expect, test } from "./test.js";
 import { open } from "./views.js";
 
 test("the log of a service is followed as it is written, searched and held", async ({ page, demo }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
   await open(page, `${demo.url}/services/grafana`);
   await page.getByRole("button", { name: "Preprod", exact: true }).click();
   const log = page.getByRole("log", { name: "Log lines" });
@@ -10,7 +11,7 @@ test("the log of a service is followed as it is written, searched and held", asy
   await expect(lines.first()).toBeVisible();
 
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((one) => `${one.id}: ${one.help}`)).toEqual([]);
+  expect(violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
 
   const search = page.getByRole("searchbox", { name: "Search in the log" });
   await search.fill("no line says this");
