@@ -181,10 +181,22 @@ fn only_time_ends_a_silence() {
 #[test]
 fn a_service_that_is_gone_was_removed() {
     let case = Case::update();
-    let mut gone = case.ours(3, "", "");
+    let mut gone = case.ours(5, "", "");
     let Seen::Look(seen) = &mut gone.seen else { panic!("no look") };
     seen.services.clear();
     case.check(&[case.ours(2, "updating", HALF), gone], "removed");
+}
+
+#[test]
+fn a_service_that_is_gone_for_a_moment_only_is_judged_by_what_is_there_then() {
+    let case = Case::update();
+    let mut gone = case.ours(3, "", "");
+    let Seen::Look(seen) = &mut gone.seen else { panic!("no look") };
+    seen.services.clear();
+    let mut anew = case.ours(4, "", FULL);
+    let Seen::Look(seen) = &mut anew.seen else { panic!("no look") };
+    seen.services.get_mut("home_web").unwrap().id = "other".to_owned();
+    case.check(&[case.ours(2, "updating", HALF), gone, anew], "superseded");
 }
 
 #[test]
@@ -193,7 +205,7 @@ fn a_service_that_was_just_made_may_not_be_seen_yet() {
     let empty = |second| Until { second, seen: Seen::Look(Box::default()) };
     case.check(&[empty(29)], "submitting, 0 of 0");
     case.check(&[empty(30)], "removed");
-    case.check(&[empty(2), case.ours(3, "", FULL), empty(4)], "removed");
+    case.check(&[empty(2), case.ours(3, "", FULL), empty(6)], "removed");
 }
 
 #[test]

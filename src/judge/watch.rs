@@ -12,6 +12,9 @@ use crate::engine::{DEPLOYMENT_LABEL, Observation, Task};
 use crate::live::ServicePhase;
 use crate::plan::{Mode, NetworkNames, canon, changes, is_as_written};
 
+/// A service that is gone for so long was removed and is not just being made anew.
+const GONE: Duration = Duration::from_secs(2);
+
 /// The watch over one service: takes one observation after the other and remembers what only their sequence tells.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -24,6 +27,8 @@ pub struct Watch {
     pub(super) answered: Duration,
     /// Whether the service was ever there.
     pub(super) found: bool,
+    /// Since when it is not there.
+    gone: Option<Duration>,
     /// The live spec that was last found to be ours: most looks show it again.
     known: Option<Value>,
     /// Why the Engine could not be asked the last time.
@@ -77,6 +82,7 @@ impl Watch {
             networks: NetworkNames::new(),
             answered: started,
             found: false,
+            gone: None,
             known: None,
             blind: None,
             rollback: None,
@@ -141,6 +147,7 @@ impl Watch {
             return self.over(superseded("the service was removed and created anew by somebody else"));
         }
         self.found = true;
+        self.gone = None;
         if self.target.version_before.is_some_and(|before| service.version <= before) {
             return self.going(ServicePhase::Submitting);
         }
@@ -152,11 +159,16 @@ impl Watch {
         if look.mode.is_job() { self.judge_job(at, &look) } else { self.judge_tasks(at, &look) }
     }
 
-    /// Row 1. A service that was just created may not be visible yet.
+    /// Row 1. A service that was just created may not be visible yet, and one that somebody makes anew is gone for moments.
     fn missing(&mut self, at: Duration) -> Judgement {
+        let gone = *self.gone.get_or_insert(at);
         let is_new = self.target.version_before.is_none() && !self.found;
         if is_new && at.saturating_sub(self.started) < self.timing.pending_grace {
             return self.going(ServicePhase::Submitting);
+        }
+        if at.saturating_sub(gone) < GONE {
+            self.count.message = Some("the service is gone; somebody may be making it anew".to_owned());
+            return self.going(ServicePhase::Observing);
         }
         self.over(Verdict::Removed)
     }

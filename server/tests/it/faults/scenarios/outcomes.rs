@@ -36,7 +36,7 @@ scenarios_everywhere! {
             push web app:1 x2
             start
             ended 1
-            push web app:2 x2 run='exit 3' fail=pause
+            push web app:2 x2 run='exit 3' rest=20s fail=pause
             ended 2",
         record: "
             1 preprod sync success: web >1 succeeded
