@@ -121,12 +121,14 @@ impl Manager {
         inner.not_held(target)?;
         inner.adopt(environment).await?;
         let sides = inner.sides(environment).await?;
-        let candidate = inner.candidate(environment, &sides, services.as_ref()).await?;
+        let mut candidate = inner.candidate(environment, &sides, services.as_ref()).await?;
         if seen.is_some_and(|seen| seen != candidate.plan.hash()) {
             let mut comparison = sides.comparison(target);
             show(&mut comparison, &candidate.plan);
             return Err(ManagerError::Stale(Box::new(comparison)));
         }
+        // Only now: a page that shows the plan does not wait for registries.
+        inner.check_images(&mut candidate.plan).await?;
         let candidate = candidate.worth_doing()?;
         let new = NewDeployment {
             environment: target.clone(),
@@ -183,6 +185,9 @@ impl Inner {
         let (stack, versions) = promoted(&compose(&environment.stack, &parts), &proven);
         let live = self.ports.swarm.live(&environment.stack).await?;
         let mut plan = plan::plan(&stack, &live, Some(&scope));
+        if services.is_none() {
+            plan::prune(&mut plan, &desired.iter().map(|(desired, _)| &desired.stack).collect::<Vec<_>>(), &live);
+        }
         self.watch_unproved(environment, &live, &mut plan).await?;
         let content_hash = desire::content_hash(&stack)?;
         let release = Release::mixed(Some(revision.clone()), sides.merged(versions, &scope));

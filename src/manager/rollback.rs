@@ -190,9 +190,9 @@ impl Inner {
         Ok(Candidate { release, stack: compose(&environment.stack, &all), plan, content_hash })
     }
 
-    /// Asks for every image that would be written: one that is gone forbids the rollback, as it would take the old tasks
+    /// Asks for every image that would be written: one that is gone forbids the deployment, as it would take the old tasks
     /// down for nothing.
-    async fn check_images(&self, plan: &mut Plan) -> Result<(), ManagerError> {
+    pub(super) async fn check_images(&self, plan: &mut Plan) -> Result<(), ManagerError> {
         let images: Vec<(ServiceName, String)> = plan
             .actions
             .iter()
@@ -209,7 +209,7 @@ impl Inner {
                 ImagePresence::Found => (),
                 ImagePresence::Missing => {
                     let message =
-                        format!("the image `{image}` is not there any more: push it again, or choose another release");
+                        format!("the image `{image}` is not there any more: push it again, or leave the service out");
                     plan.blockers.push(Finding { service, message });
                 }
                 ImagePresence::Unknown(why) => {

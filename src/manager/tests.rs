@@ -1,6 +1,7 @@
 //! The flows, over fakes that behave and a clock that does not wait.
 
 mod orders;
+mod preflight;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::health::HealthStatus;
 use crate::live::Live;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
-use crate::ports::Ledger;
+use crate::ports::{Ledger, Swarm};
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
 mod watching;

@@ -36,6 +36,7 @@ pub(crate) use self::resolve::keep;
 pub use self::resolve::{ImageChoice, Resolve, choices, without_pruning};
 pub(crate) use self::spec::{Mode, number, short_name, with_network_names, written_by};
 pub use self::spec::{SPEC_LABEL, adopt, image_of, stamped, version_of_spec, with_images, with_pins};
+pub(crate) use self::unused::prune;
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, Write};
 use crate::names::{ServiceName, Version};

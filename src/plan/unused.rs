@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::rotate::{Kind, Objects, is_rotation, networks_of, references_of};
-use super::{Action, ActionKind};
+use super::{Action, ActionKind, Plan};
 use crate::engine::{CONTENT_LABEL, LiveObject, LiveStack, NAMESPACE_LABEL, Write};
 use crate::names::StackName;
 use crate::stack::{Object, Stack};
@@ -48,6 +48,34 @@ pub(super) fn removals(
         actions.extend(networks(wanted, live, specs));
     }
     actions
+}
+
+/// Adds to a plan that was made service by service what no longer stands in these files, which are all that the stack is
+/// rendered from, and what no service uses once it is carried out.
+pub(crate) fn prune(plan: &mut Plan, files: &[&Stack], live: &LiveStack) {
+    let Some(first) = files.first() else { return };
+    let mut declared = Stack { services: BTreeMap::new(), ..(*first).clone() };
+    for file in files {
+        declared.networks.extend(file.networks.clone());
+        declared.secrets.extend(file.secrets.clone());
+        declared.configs.extend(file.configs.clone());
+    }
+    let written = plan.actions.iter().filter_map(|action| action.write.as_ref()?.service_spec());
+    let replaced: BTreeSet<&str> = plan.actions.iter().filter_map(|action| replaces(action.write.as_ref()?)).collect();
+    let staying = live.services.values().filter(|service| !replaced.contains(service.id.as_str()));
+    let specs: Vec<&Value> = written.chain(staying.map(|service| &service.spec)).collect();
+    let found = removals(&declared, live, &Objects::default(), &specs, true);
+    let no_longer = |action: &Action| action.reason == NO_LONGER;
+    let found: Vec<Action> = found.into_iter().filter(no_longer).collect();
+    plan.actions.extend(found);
+}
+
+/// The service that a write leaves changed or gone.
+fn replaces(write: &Write) -> Option<&str> {
+    match write {
+        Write::UpdateService { id, .. } | Write::RemoveService { id } => Some(id),
+        _ => None,
+    }
 }
 
 /// Takes the stack's label off what must stay: what the stack file does not name, and what these services use.
@@ -157,7 +185,7 @@ fn remove(object: &str, name: &str, reason: &str, write: Write) -> Action {
 #[cfg(test)]
 mod tests {
     use super::super::testkit::{applied, deployed, foreign, name, stack};
-    use super::super::{Plan, plan, without_pruning};
+    use super::super::{plan, without_pruning};
     use super::*;
 
     /// The removals of a plan: `config home_conf: reason`.

@@ -133,6 +133,11 @@ impl FakeSwarm {
         self.world().lost.insert(image.to_owned());
     }
 
+    /// Somebody pushes an image that was lost.
+    pub fn find(&self, image: &str) {
+        self.world().lost.remove(image);
+    }
+
     /// The images that a registry was asked for, in order.
     pub fn asked(&self) -> Vec<String> {
         self.world().asked.clone()

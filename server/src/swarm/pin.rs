@@ -8,8 +8,8 @@ use serde_json::Value;
 use tracing::debug;
 
 use super::client::{Client, Question, READ};
-use super::read;
 use super::registries::Registries;
+use super::{presence, read};
 
 /// How long a registry may take; it is often far away, and asked by the Engine.
 const DISTRIBUTION: Duration = Duration::from_secs(20);
@@ -26,8 +26,8 @@ pub(super) async fn pin(
     let found = match client.answer(DISTRIBUTION, &Question::get(&path).with_auth(auth)).await {
         Ok(found) => found,
         Err(error @ SwarmError::Unreachable { .. }) => return Err(error),
-        Err(error @ SwarmError::NotFound(_)) if is_no_manifest(&error) && !is_here(client, &tagged).await => {
-            return Err(error);
+        Err(error) if presence::is_missing(&error) && !is_here(client, &tagged).await => {
+            return Err(SwarmError::NotFound(error.to_string()));
         }
         Err(error) => {
             debug!(image, %error, "No registry gives a digest for {image}");
@@ -40,11 +40,6 @@ pub(super) async fn pin(
         digest => digest.map(|digest| format!("{tagged}@{digest}")),
     };
     Ok(pinned.map(|image| Pinned { image, platforms: platforms(&found) }))
-}
-
-/// Whether the registry has the repository, or would say, but no such image. Other troubles leave it open.
-fn is_no_manifest(error: &SwarmError) -> bool {
-    error.to_string().contains("manifest unknown")
 }
 
 /// Whether the Engine has the image itself: one that was built there runs there.

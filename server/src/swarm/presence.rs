@@ -35,9 +35,13 @@ pub(super) async fn presence(
 
 /// What follows from a registry's refusal: only its own word that there is no such image is one.
 fn told(error: &SwarmError) -> ImagePresence {
+    if is_missing(error) { ImagePresence::Missing } else { ImagePresence::Unknown(error.to_string()) }
+}
+
+/// Whether a registry says that it has no such image. Other troubles leave it open.
+pub(super) fn is_missing(error: &SwarmError) -> bool {
     let words = error.to_string();
-    let is_missing = NO_SUCH_IMAGE.iter().any(|known| words.contains(known));
-    if is_missing { ImagePresence::Missing } else { ImagePresence::Unknown(words) }
+    NO_SUCH_IMAGE.iter().any(|known| words.contains(known))
 }
 
 #[cfg(test)]
