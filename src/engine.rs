@@ -159,6 +159,18 @@ pub struct LiveStack {
     pub nodes: Vec<Node>,
 }
 
+impl LiveStack {
+    /// The names of networks by their ids.
+    pub fn network_names(&self) -> BTreeMap<String, String> {
+        names_by_id(&self.networks)
+    }
+}
+
+/// Names by ids.
+pub fn names_by_id(objects: &BTreeMap<String, LiveObject>) -> BTreeMap<String, String> {
+    objects.iter().map(|(name, object)| (object.id.clone(), name.clone())).collect()
+}
+
 /// An image with the digest that a registry gave for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {

@@ -124,6 +124,11 @@ pub trait Swarm: Send + Sync {
     /// Everything that a plan for the stack is made against.
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError>;
 
+    /// The names of the networks that services of the stack may use, by id: live specs show the ids.
+    async fn network_names(&self, stack: &StackName) -> Result<BTreeMap<String, String>, SwarmError> {
+        Ok(self.live(stack).await?.network_names())
+    }
+
     /// One consistent look at the stack's services and their tasks.
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError>;
 

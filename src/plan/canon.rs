@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::spec::{Mode, set};
@@ -43,7 +43,8 @@ const NEWER_IN_MOUNTS: [&str; 5] = [
 /// The canonical form, networks by name. Labels of our own, restart counters and what follows from the image are left
 /// out: they are no part of what was asked for.
 pub(crate) fn canon(spec: &Value, networks: &NetworkNames) -> Value {
-    let mut spec = with_plain_numbers(spec);
+    let mut spec = spec.clone();
+    make_numbers_plain(&mut spec);
     let mode = canonical_mode(&spec);
     ensure_object(&mut spec);
     canonical_labels(&mut spec);
@@ -54,7 +55,7 @@ pub(crate) fn canon(spec: &Value, networks: &NetworkNames) -> Value {
     canonical_task(&mut spec["TaskTemplate"], networks);
     ensure_object(&mut spec["TaskTemplate"]["ContainerSpec"]);
     canonical_container(&mut spec["TaskTemplate"]["ContainerSpec"]);
-    let mut spec = pruned(spec, false);
+    prune(&mut spec, false);
     // After pruning, as 0 replicas are not the default.
     set(&mut spec, &["Mode"], mode);
     spec
@@ -288,38 +289,29 @@ fn write_text(value: &Value, text: &mut String) {
 }
 
 /// Whole numbers as such, others as precise as the Engine keeps them (it stores ratios in 32 bits).
-fn with_plain_numbers(value: &Value) -> Value {
+fn make_numbers_plain(value: &mut Value) {
     match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => format!("{float:.6}")
-                .trim_end_matches('0')
-                .trim_end_matches('.')
-                .parse()
-                .map_or_else(|_| value.clone(), Value::Number),
-            _ => value.clone(),
-        },
-        Value::Array(items) => items.iter().map(with_plain_numbers).collect(),
-        Value::Object(object) => {
-            Value::Object(object.iter().map(|(key, value)| (key.clone(), with_plain_numbers(value))).collect())
+        Value::Number(number) if number.is_f64() => {
+            let text = number.as_f64().map(|float| format!("{float:.6}")).unwrap_or_default();
+            if let Ok(plain) = text.trim_end_matches('0').trim_end_matches('.').parse() {
+                *number = plain;
+            }
         }
-        other => other.clone(),
+        Value::Array(items) => items.iter_mut().for_each(make_numbers_plain),
+        Value::Object(object) => object.values_mut().for_each(make_numbers_plain),
+        _ => (),
     }
 }
 
-/// Without members that say nothing: null, false, 0, empty texts, lists and objects.
-fn pruned(value: Value, free: bool) -> Value {
+/// Takes out members that say nothing: null, false, 0, empty texts, lists and objects.
+fn prune(value: &mut Value, free: bool) {
     match value {
-        Value::Object(object) => object
-            .into_iter()
-            .map(|(key, value)| {
-                let value = pruned(value, FREE_MAPS.contains(&key.as_str()));
-                (key, value)
-            })
-            .filter(|(_, value)| if free { !value.is_null() } else { !says_nothing(value) })
-            .collect::<Map<String, Value>>()
-            .into(),
-        Value::Array(items) => items.into_iter().map(|item| pruned(item, false)).collect(),
-        other => other,
+        Value::Object(object) => object.retain(|key, value| {
+            prune(value, FREE_MAPS.contains(&key.as_str()));
+            if free { !value.is_null() } else { !says_nothing(value) }
+        }),
+        Value::Array(items) => items.iter_mut().for_each(|item| prune(item, false)),
+        _ => (),
     }
 }
 

@@ -21,8 +21,7 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     let chosen: BTreeMap<&ServiceName, &Service> = wanted.services.iter().filter(|(name, _)| in_scope(name)).collect();
     let specs: Vec<&Value> = chosen.values().map(|service| &service.spec).collect();
     let objects = rotate::objects(wanted, live, &specs, scope.is_none());
-    let networks: NetworkNames =
-        live.networks.iter().map(|(name, network)| (network.id.clone(), name.clone())).collect();
+    let networks: NetworkNames = live.network_names();
 
     let mut decisions = BTreeMap::new();
     for (name, service) in &chosen {

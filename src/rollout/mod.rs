@@ -59,6 +59,8 @@ struct Rollout<'a> {
     watches: BTreeMap<ServiceName, Watch>,
     over: BTreeMap<ServiceName, ServiceOutcome>,
     switch: Switch,
+    /// The names of networks by their ids, once they have been asked for: after the networks of the plan are made.
+    networks: Option<BTreeMap<String, String>>,
 }
 
 /// What has been done of a deployment before this process took it up.
@@ -155,7 +157,21 @@ impl<'a> Rollout<'a> {
             }
         }
         let (id, actions, watches) = (open.id, open.new.plan.actions, BTreeMap::new());
-        Ok(Self { inner, permit, id, stack, actions, journal, began, end, returns, watches, over, switch })
+        Ok(Self {
+            inner,
+            permit,
+            id,
+            stack,
+            actions,
+            journal,
+            began,
+            end,
+            returns,
+            watches,
+            over,
+            switch,
+            networks: None,
+        })
     }
 
     async fn finish(&mut self) -> Result<(), Interrupted> {
@@ -262,7 +278,7 @@ impl<'a> Rollout<'a> {
     }
 
     /// What stood before anything was written. Without it nothing can be judged later, so it is waited for.
-    async fn look_before(&self) -> Result<Before, Interrupted> {
+    async fn look_before(&mut self) -> Result<Before, Interrupted> {
         let asked = Instant::now();
         loop {
             let error = match self.try_look_before().await {
@@ -276,10 +292,16 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    async fn try_look_before(&self) -> Result<Before, SwarmError> {
+    async fn try_look_before(&mut self) -> Result<Before, SwarmError> {
         let swarm = &self.inner.ports.swarm;
-        let (live, observation) = try_join!(swarm.live(&self.stack), swarm.observe(&self.stack))?;
-        let networks = live.networks.into_iter().map(|(name, network)| (network.id, name)).collect();
+        let networks = async {
+            match &self.networks {
+                Some(known) => Ok(known.clone()),
+                None => swarm.network_names(&self.stack).await,
+            }
+        };
+        let (networks, observation) = try_join!(networks, swarm.observe(&self.stack))?;
+        self.networks = Some(networks.clone());
         Ok(Before { observation, networks })
     }
 

@@ -81,14 +81,17 @@ impl Rollout<'_> {
                 Judgement::Over { verdict, evidence } => ended.push((service.clone(), verdict, evidence)),
             }
         }
-        for (service, phase, running, desired, message) in going {
-            self.show(&service, |progress| {
-                progress.phase = phase;
-                progress.running = running;
-                progress.desired = desired;
-                progress.message = message;
-            });
-        }
+        // In one change: each copies all that is live.
+        self.inner.board.deployment(self.permit.environment(), |deployment| {
+            for (service, phase, running, desired, message) in going {
+                if let Some(progress) = deployment.services.get_mut(&service) {
+                    progress.phase = phase;
+                    progress.running = running;
+                    progress.desired = desired;
+                    progress.message = message;
+                }
+            }
+        });
         for (service, verdict, evidence) in ended {
             self.end(service, verdict, evidence).await?;
         }

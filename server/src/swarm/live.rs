@@ -19,17 +19,16 @@ const PREDEFINED: [&str; 3] = ["host", "bridge", "none"];
 
 pub(super) async fn live(client: &Client, stack: &StackName) -> Result<LiveStack, SwarmError> {
     let trouble = client.trouble(READ);
-    let (services, nodes, networks, predefined, secrets, configs) = try_join!(
+    let (services, nodes, networks, secrets, configs) = try_join!(
         client.get("/services", &[("status", "true")]),
         client.get("/nodes", &[]),
-        client.ask(READ, |docker| async move { docker.list_networks(None).await }),
-        async { Ok(join_all(PREDEFINED.map(|name| of_the_swarm(client, name))).await) },
+        networks(client),
         client.ask(READ, |docker| async move { docker.list_secrets(None).await }),
         client.ask(READ, |docker| async move { docker.list_configs(None).await }),
     )?;
     let mut live = LiveStack {
         nodes: read::list("node", &nodes, read::node).map_err(|missing| trouble.unreadable(missing.0))?,
-        networks: by_scope(networks, predefined.into_iter().flatten()),
+        networks,
         secrets: secrets.into_iter().filter_map(secret).collect(),
         configs: configs.into_iter().filter_map(config).collect(),
         ..LiveStack::default()
@@ -46,6 +45,15 @@ pub(super) async fn live(client: &Client, stack: &StackName) -> Result<LiveStack
         }
     }
     Ok(live)
+}
+
+/// All networks that services can use, by name.
+pub(super) async fn networks(client: &Client) -> Result<BTreeMap<String, LiveObject>, SwarmError> {
+    let (listed, predefined) =
+        try_join!(client.ask(READ, |docker| async move { docker.list_networks(None).await }), async {
+            Ok(join_all(PREDEFINED.map(|name| of_the_swarm(client, name))).await)
+        },)?;
+    Ok(by_scope(listed, predefined.into_iter().flatten()))
 }
 
 /// A service, its ingress ports, and those of its nodes.

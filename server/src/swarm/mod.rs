@@ -23,9 +23,11 @@ mod wire;
 mod within;
 mod write;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use release_manager::engine::{LiveStack, Observation, Pinned, Write};
+use release_manager::engine::{LiveStack, Observation, Pinned, Write, names_by_id};
 use release_manager::lease::{Lease, SeenLease};
 use release_manager::logs::LogLine;
 use release_manager::names::StackName;
@@ -88,6 +90,10 @@ impl Swarm for DockerSwarm {
 
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
         Box::pin(live::live(&self.client, stack)).await
+    }
+
+    async fn network_names(&self, _: &StackName) -> Result<BTreeMap<String, String>, SwarmError> {
+        Ok(names_by_id(&live::networks(&self.client).await?))
     }
 
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
