@@ -151,7 +151,7 @@ pub(super) async fn insert_history(
     sqlx::query!(
         "insert into history (
             attempt, environment, service, nth, nth_in_environment, nth_of_service, nth_of_both,
-            version, version_before, commit_sha, actor, started_at, image
+            version, version_before, commit_sha, actor, started_at, image, kind
         )
         select
             attempts.id,
@@ -172,7 +172,8 @@ pub(super) async fn insert_history(
             attempts.commit_sha,
             attempts.actor,
             attempts.started_at,
-            planned.value ->> 'image'
+            planned.value ->> 'image',
+            attempts.kind
         from attempts
         join json_each(?2) as planned
         where attempts.id = ?1

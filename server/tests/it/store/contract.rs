@@ -423,9 +423,18 @@ async fn history_is_found_by_status_cause_actor_and_time(ledger: &dyn Ledger) {
     check(HistoryFilter { actor: Some(Actor::System), ..all() }, 2, false, &["preprod db 1", "preprod web 1"]).await;
     check(HistoryFilter { since: Some(second(3)), ..all() }, 2, false, &["prod web 2", "prod web 1"]).await;
     check(HistoryFilter { until: Some(second(3)), ..all() }, 2, false, &["preprod db 1", "preprod web 1"]).await;
+    let in_prod = HistoryFilter { environment: Some(environment("prod")), ..all() };
+    check(HistoryFilter { actor: Some(Actor::System), ..in_prod.clone() }, 0, false, &[]).await;
+    check(HistoryFilter { cause: Some(CauseKind::Sync), ..in_prod }, 0, false, &[]).await;
     let ada = HistoryFilter { actor: Some("ada".to_owned().into()), limit: 1, ..all() };
+    let proved = HistoryFilter { service: Some(service("web")), status: Some(Status::Success), ..ada.clone() };
+    check(proved, 1, false, &["prod web 1"]).await;
     let last = check(ada.clone(), 2, true, &["prod web 2"]).await;
     check(HistoryFilter { before: last, ..ada }, 2, false, &["prod web 1"]).await;
+    let mut since = HistoryFilter { since: Some(second(1)), limit: 1, ..all() };
+    for (row, more) in [("prod web 2", true), ("prod web 1", true), ("preprod db 1", true), ("preprod web 1", false)] {
+        since.before = check(since.clone(), 4, more, &[row]).await;
+    }
     let last = check(HistoryFilter { limit: 2, ..all() }, 4, true, &["prod web 2", "prod web 1"]).await;
     check(HistoryFilter { before: last, ..all() }, 4, false, &["preprod db 1", "preprod web 1"]).await;
 }
