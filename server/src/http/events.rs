@@ -1,17 +1,19 @@
 //! `GET /api/events`: what moves, as it moves.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{AppendHeaders, IntoResponse};
 use futures::StreamExt;
-use http::header::CACHE_CONTROL;
+use futures::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use release_manager::access::{Operation, Principal};
 use release_manager::live::Live;
-use tokio_stream::wrappers::WatchStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::AppState;
 use super::auth::Caller;
@@ -19,6 +21,11 @@ use super::error::Problem;
 
 /// Proxies cut silent connections after a minute or less.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A client gets no more than one state in this time: nobody sees more, and a rollout of hundreds of services changes
+/// hundreds of times in a second.
+const PACE: Duration = Duration::from_millis(100);
+/// A comment, which clients pass over.
+const STILL_HERE: Bytes = Bytes::from_static(b":\n\n");
 
 /// What moves, as server-sent events: the state of `/api/status` first, then again at every change, until the client or
 /// the server leaves, or the session ends. A client that is slow misses values, never the newest.
@@ -27,22 +34,76 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 ))]
 pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Result<impl IntoResponse, Problem> {
     let seat = state.gate.seat(&caller)?;
-    let changes = WatchStream::new(state.manager.live());
-    let viewer = state.metrics.viewer();
-    let events = changes.map(move |live| {
-        // Counted, and bounded, for as long as the stream lives.
-        let _held = (&viewer, &seat);
-        Ok::<_, Infallible>(event(&live))
+    // Counted, and bounded, for as long as the stream lives.
+    let held = (state.metrics.viewer(), seat);
+    let follower = Follower { live: state.manager.live(), frames: state.frames, sent: None };
+    let frames = stream::unfold((follower, held), |(mut follower, held)| async move {
+        let frame = follower.next().await?;
+        Some((Ok::<_, Infallible>(frame), (follower, held)))
     });
-    let events = events.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller, may_look));
-    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    Ok((AppendHeaders([("x-accel-buffering", "no"), (CACHE_CONTROL.as_str(), "no-cache, no-transform")]), stream))
+    let frames = frames.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller, may_look));
+    let headers = AppendHeaders([
+        (CONTENT_TYPE.as_str(), "text/event-stream"),
+        (CACHE_CONTROL.as_str(), "no-cache, no-transform"),
+        ("x-accel-buffering", "no"),
+    ]);
+    Ok((headers, Body::from_stream(frames)))
 }
 
 fn may_look(who: &Principal) -> bool {
     who.may(Operation::View).is_ok()
 }
 
-fn event(live: &Arc<Live>) -> Event {
-    Event::default().json_data(live).unwrap_or_else(|_| Event::default().comment("unreadable"))
+/// One client.
+struct Follower {
+    live: watch::Receiver<Arc<Live>>,
+    frames: Frames,
+    /// When it was told the state last.
+    sent: Option<Instant>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(sent) = self.sent {
+            tokio::time::sleep_until(sent + PACE).await;
+            tokio::select! {
+                changed = self.live.changed() => changed.ok()?,
+                () = tokio::time::sleep(KEEP_ALIVE) => return Some(STILL_HERE),
+            }
+        }
+        self.sent = Some(Instant::now());
+        let live = Arc::clone(&self.live.borrow_and_update());
+        Some(self.frames.of(&live))
+    }
+}
+
+/// The newest state as all clients get it: it is written down once for all of them.
+#[derive(Clone, Default)]
+pub(super) struct Frames {
+    newest: Arc<Mutex<Option<(Arc<Live>, Bytes)>>>,
+}
+
+impl Frames {
+    fn of(&self, live: &Arc<Live>) -> Bytes {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*newest {
+            Some((known, frame)) if Arc::ptr_eq(known, live) => frame.clone(),
+            _ => {
+                let frame = frame(live);
+                *newest = Some((Arc::clone(live), frame.clone()));
+                frame
+            }
+        }
+    }
+}
+
+fn frame(live: &Live) -> Bytes {
+    let mut frame = b"data: ".to_vec();
+    match serde_json::to_writer(&mut frame, live) {
+        Ok(()) => {
+            frame.extend_from_slice(b"\n\n");
+            frame.into()
+        }
+        Err(_) => Bytes::from_static(b": unreadable\n\n"),
+    }
 }

@@ -86,6 +86,8 @@ pub struct AppState {
     pub stop: CancellationToken,
     /// Who may come in, and what they may do.
     pub gate: Gate,
+    /// What clients that follow are told.
+    frames: events::Frames,
     /// The description of the API.
     description: Arc<Value>,
     options: LeptosOptions,
@@ -131,6 +133,7 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         metrics: Arc::clone(&parts.metrics),
         stop: parts.stop,
         gate: parts.gate.clone(),
+        frames: events::Frames::default(),
         description: Arc::new(openapi::complete(description)),
         options: options.clone(),
     };
