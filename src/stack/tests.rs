@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 
 mod hostile;
+mod mounts;
 
 /// Renders files with variables, both written as `name=content`.
 fn try_render(
