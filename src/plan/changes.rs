@@ -26,7 +26,9 @@ const KEYED: [(&str, &str); 6] = [
 /// The fields that differ, by dotted path; what the user names himself stands in brackets.
 pub(crate) fn changes(live: &Value, wanted: &Value) -> Vec<FieldChange> {
     let mut found = Vec::new();
-    walk(&Place::default(), Some(live), Some(wanted), &mut found);
+    if live != wanted {
+        walk(&Place::default(), Some(live), Some(wanted), &mut found);
+    }
     found
 }
 
@@ -92,16 +94,16 @@ impl Place {
     }
 }
 
+/// Goes down where two values differ.
 fn walk(place: &Place, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<FieldChange>) {
-    if from == to {
-        return;
-    }
     let is = |test: fn(&Value) -> bool| from.is_none_or(test) && to.is_none_or(test);
     if is(Value::is_object) {
         for key in members(from).chain(members(to)).collect::<BTreeSet<_>>() {
             let from = from.and_then(|value| value.get(key));
             let to = to.and_then(|value| value.get(key));
-            walk(&place.member(key), from, to, found);
+            if from != to {
+                walk(&place.member(key), from, to, found);
+            }
         }
         return;
     }
@@ -109,7 +111,11 @@ fn walk(place: &Place, from: Option<&Value>, to: Option<&Value>, found: &mut Vec
         && let (Some(from), Some(to)) = (keyed(place, from), keyed(place, to))
     {
         for key in from.keys().chain(to.keys()).collect::<BTreeSet<_>>() {
-            let (from, to, place) = (from.get(key), to.get(key), place.element(key));
+            let (from, to) = (from.get(key), to.get(key));
+            if from == to {
+                continue;
+            }
+            let place = place.element(key);
             match from.xor(to).filter(|whole| is_plain(whole)) {
                 Some(_) => found.push(FieldChange {
                     field: place.path.clone(),

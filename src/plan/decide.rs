@@ -27,12 +27,12 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     for (name, service) in &chosen {
         let spec = objects.followed(&service.spec);
         let live = live.services.get(&wanted.name.scope(name));
-        decisions.insert((*name).clone(), decide(&spec, live, &networks));
+        decisions.insert((*name).clone(), decide(spec, live, &networks));
     }
     let written: Vec<Written<'_>> = chosen
         .iter()
         .filter_map(|(name, service)| {
-            let spec = decisions.get(*name)?.spec()?.clone();
+            let spec = decisions.get(*name)?.spec()?;
             let full_name = wanted.name.scope(name);
             let live = live.services.get(&full_name);
             Some(Written { name, full_name, declared: &service.spec, spec, live })
@@ -61,7 +61,7 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     blockers.dedup();
     warnings.sort();
     let staying = staying(&others, &written, &leaving);
-    let after: Vec<&Value> = written.iter().map(|service| &service.spec).chain(staying.into_values()).collect();
+    let after: Vec<&Value> = written.iter().map(|service| service.spec).chain(staying.into_values()).collect();
     let removals = unused::removals(wanted, live, &objects, &after, scope.is_none());
     let mut actions = arrange(objects.creates, decisions, &chosen, &leaving, &handover);
     actions.extend(removals);
@@ -122,8 +122,8 @@ impl Decision<'_> {
     }
 }
 
-fn decide<'a>(wanted: &Value, live: Option<&'a LiveService>, networks: &NetworkNames) -> Decision<'a> {
-    let Some(live) = live else { return Decision::Create(wanted.clone()) };
+fn decide<'a>(wanted: Value, live: Option<&'a LiveService>, networks: &NetworkNames) -> Decision<'a> {
+    let Some(live) = live else { return Decision::Create(wanted) };
     let spec = to_write(wanted, &live.spec);
     let mut wanted = canon(&spec, networks);
     let mut seen = canon(&live.spec, networks);
@@ -146,12 +146,11 @@ fn decide<'a>(wanted: &Value, live: Option<&'a LiveService>, networks: &NetworkN
 
 /// The wanted spec with what an update must not lose: the restart counter, and the digest of an image that the stack
 /// file names without one.
-fn to_write(wanted: &Value, live: &Value) -> Value {
-    let mut spec = wanted.clone();
+fn to_write(mut spec: Value, live: &Value) -> Value {
     if let Some(count) = live.pointer("/TaskTemplate/ForceUpdate").filter(|count| count.as_u64() != Some(0)) {
         set(&mut spec, &["TaskTemplate", "ForceUpdate"], count.clone());
     }
-    let (Some(wanted_image), Some(live_image)) = (image_of(wanted), image_of(live)) else { return spec };
+    let (Some(wanted_image), Some(live_image)) = (image_of(&spec), image_of(live)) else { return spec };
     let (wanted_parts, live_parts) = (familiar(wanted_image), familiar(live_image));
     let is_same = wanted_parts == live_parts || wanted_parts.1.is_none() && wanted_parts.0 == live_parts.0;
     if !is_same {

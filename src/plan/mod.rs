@@ -185,6 +185,6 @@ struct Written<'a> {
     /// As the stack file says.
     declared: &'a Value,
     /// As it is sent.
-    spec: Value,
+    spec: &'a Value,
     live: Option<&'a LiveService>,
 }

@@ -91,7 +91,7 @@ pub(super) fn handover(
         .iter()
         .map(|service| Claim {
             service: service.name,
-            wants: published(&service.spec),
+            wants: published(service.spec),
             has: service.live.map(|live| published(&live.spec)).unwrap_or_default(),
         })
         .filter(|claim| !claim.wants.is_empty() || !claim.has.is_empty())

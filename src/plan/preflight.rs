@@ -29,7 +29,7 @@ pub(super) struct Findings {
 pub(super) fn check(service: &Written<'_>, wanted: &Stack, live: &LiveStack) -> Findings {
     let mut check = Check { service, findings: Findings::default() };
     check.name(live);
-    for reason in refusals::of_service(service.name, &service.spec) {
+    for reason in refusals::of_service(service.name, service.spec) {
         check.block(reason);
     }
     check.mode();
@@ -79,7 +79,7 @@ impl Check<'_> {
     }
 
     fn mode(&mut self) {
-        let mode = Mode::of(&self.service.spec);
+        let mode = Mode::of(self.service.spec);
         if let Some(live) = self.service.live {
             let before = Mode::of(&live.spec);
             if before.word() != mode.word() {
@@ -103,14 +103,14 @@ impl Check<'_> {
 
     fn limits(&mut self) {
         for (part, words) in [("Limits", "limit"), ("Reservations", "reservation")] {
-            let memory = number(&self.service.spec, &format!("/TaskTemplate/Resources/{part}/MemoryBytes"));
+            let memory = number(self.service.spec, &format!("/TaskTemplate/Resources/{part}/MemoryBytes"));
             if memory != 0 && memory < LEAST_MEMORY {
                 self.block(format!(
                     "the memory {words} of service `{}` is {memory} bytes, and the Engine takes no less than 4 MiB",
                     self.service.name
                 ));
             }
-            let cpus = number(&self.service.spec, &format!("/TaskTemplate/Resources/{part}/NanoCPUs"));
+            let cpus = number(self.service.spec, &format!("/TaskTemplate/Resources/{part}/NanoCPUs"));
             if cpus != 0 && cpus < LEAST_NANO_CPUS {
                 self.block(format!(
                     "the CPU {words} of service `{}` is below 0.001, the least that the Engine takes",
@@ -122,7 +122,7 @@ impl Check<'_> {
 
     fn networks(&mut self, wanted: &Stack, live: &LiveStack) {
         let service = self.service.name;
-        for name in networks_of(&self.service.spec) {
+        for name in networks_of(self.service.spec) {
             if PREDEFINED.contains(&name.as_str()) {
                 continue;
             }
@@ -164,7 +164,7 @@ impl Check<'_> {
     }
 
     fn endpoint(&mut self) {
-        let spec = &self.service.spec;
+        let spec = self.service.spec;
         let name = self.service.name.clone();
         let ports = list(spec, "/EndpointSpec/Ports");
         let is_ingress = |port: &Value| port["PublishMode"] != "host";
@@ -185,7 +185,7 @@ impl Check<'_> {
     }
 
     fn placement(&mut self, nodes: &[Node]) {
-        let spec = &self.service.spec;
+        let spec = self.service.spec;
         let name = self.service.name.clone();
         let mut constraints = Vec::new();
         let texts: Vec<&str> =
@@ -225,7 +225,7 @@ impl Check<'_> {
 
     /// Whether all replicas find a node, where a node takes only so many.
     fn room(&mut self, nodes: u64) {
-        let spec = &self.service.spec;
+        let spec = self.service.spec;
         let name = self.service.name.clone();
         let has_host_port = list(spec, "/EndpointSpec/Ports").iter().any(|port| {
             port["PublishMode"] == "host" && port["PublishedPort"].as_u64().is_some_and(|number| number > 0)

@@ -20,7 +20,7 @@ const PREDEFINED: [&str; 3] = ["host", "bridge", "none"];
 pub(super) async fn live(client: &Client, stack: &StackName) -> Result<LiveStack, SwarmError> {
     let trouble = client.trouble(READ);
     let (services, nodes, networks, secrets, configs) = try_join!(
-        client.get("/services", &[("status", "true")]),
+        client.get("/services", &[]),
         client.get("/nodes", &[]),
         networks(client),
         client.ask(READ, |docker| async move { docker.list_secrets(None).await }),
