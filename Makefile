@@ -34,9 +34,10 @@ e2e: ## Run the browser tests alone
 	@scripts/setup test
 	@scripts/test e2e
 
-bench: ## Measure start, memory, first load, commit to verdict, and stack deploy beside the docker command
+bench: ## Measure start, memory, pages, history, rollouts, viewers, and stack deploy beside the docker command
 	@scripts/setup release
 	@scripts/bench
+	@scripts/bench-load
 	@scripts/bench-stack
 	@cargo bench --locked --quiet --package release-manager --bench plan
 
