@@ -80,17 +80,23 @@ impl Follower {
 /// The newest state as all clients get it: it is written down once for all of them.
 #[derive(Clone, Default)]
 pub(super) struct Frames {
-    newest: Arc<Mutex<Option<(Arc<Live>, Bytes)>>>,
+    newest: Arc<Mutex<Option<Written>>>,
+}
+
+/// A state, and its frame.
+struct Written {
+    live: Arc<Live>,
+    frame: Bytes,
 }
 
 impl Frames {
     fn of(&self, live: &Arc<Live>) -> Bytes {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*newest {
-            Some((known, frame)) if Arc::ptr_eq(known, live) => frame.clone(),
+            Some(known) if Arc::ptr_eq(&known.live, live) => known.frame.clone(),
             _ => {
                 let frame = frame(live);
-                *newest = Some((Arc::clone(live), frame.clone()));
+                *newest = Some(Written { live: Arc::clone(live), frame: frame.clone() });
                 frame
             }
         }

@@ -4,7 +4,7 @@
 //! in part, and each facet stands in an index in the order of time: the page is the newest of the newest of each. What it
 //! costs depends on the number of facets, not on how many rows there are or how few of them the filter takes.
 
-use release_manager::deployment::{HistoryFilter, Status};
+use release_manager::deployment::{CauseKind, HistoryFilter, Status};
 use release_manager::names::EnvironmentName;
 use release_manager::ports::LedgerError;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -86,7 +86,7 @@ fn takes(filter: &HistoryFilter, facet: &str) -> bool {
     };
     next_is(filter.environment.as_ref().map(EnvironmentName::as_str))
         & next_is(filter.status.map(Status::as_str))
-        & next_is(filter.cause.map(|cause| cause.as_str()))
+        & next_is(filter.cause.map(CauseKind::as_str))
 }
 
 /// When the newest rows of these facets were accepted, and their ids.
