@@ -18,6 +18,8 @@ pub enum Operation {
     CheckSource,
     /// Promote a release.
     Promote,
+    /// Bring an environment that follows the source to its newest revision now.
+    Sync,
     /// Deploy a revision again that did not succeed.
     Retry,
     /// Go back to an earlier release.
@@ -65,7 +67,7 @@ const fn rule(operation: Operation, needs: Role, place: Place, changes: bool, wo
 }
 
 /// Every operation with the role that it takes.
-pub const RULES: [Rule; 13] = {
+pub const RULES: [Rule; 14] = {
     use Operation as O;
     use Place::{Environment, Everywhere};
     use Role::{Admin, Deployer, Viewer};
@@ -75,6 +77,7 @@ pub const RULES: [Rule; 13] = {
         rule(O::ReadLogs, Deployer, Environment, false, "read logs"),
         rule(O::CheckSource, Deployer, Everywhere, true, "ask the source now"),
         rule(O::Promote, Deployer, Environment, true, "promote a release"),
+        rule(O::Sync, Deployer, Environment, true, "sync an environment now"),
         rule(O::Retry, Deployer, Environment, true, "retry a deployment"),
         rule(O::RollBack, Deployer, Environment, true, "roll back"),
         rule(O::Cancel, Deployer, Environment, true, "cancel a deployment"),
@@ -101,6 +104,7 @@ impl Operation {
             Self::ReadLogs => "read_logs",
             Self::CheckSource => "check_source",
             Self::Promote => "promote",
+            Self::Sync => "sync",
             Self::Retry => "retry",
             Self::RollBack => "roll_back",
             Self::Cancel => "cancel",

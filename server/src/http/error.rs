@@ -48,7 +48,12 @@ pub(super) const KINDS: &[Kind] = &[
         &[403],
         "a page of another site sent a change, or a session without a browser",
     ),
-    kind("not-found", "Not found", &[404], "no such environment, deployment, service or path"),
+    kind(
+        "not-found",
+        "Not found",
+        &[404],
+        "no such environment, deployment, service or path; also where a name cannot be one",
+    ),
     kind(
         "method-not-allowed",
         "Method not allowed",

@@ -12,30 +12,49 @@ use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use release_manager::deployment::{CauseKind, HistoryFilter, HistoryRow, Status, Verdict};
 use release_manager::manager::Manager;
-use release_manager::names::{Actor, EnvironmentName, ServiceName};
+use release_manager::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
+use utoipa::{IntoParams, ToSchema};
 
-use super::AppState;
+use super::api::schema;
 use super::error::Problem;
 use super::extract::Query;
+use super::{AppState, csv};
 
 const PAGE: u32 = 500;
 const DAY_MILLIS: i64 = 86_400_000;
 
 /// What the file is to hold.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
+    /// The form of the file.
+    #[param(value_type = String, pattern = "^(csv|json)$", example = "csv")]
     format: Format,
+    /// Only this environment.
+    #[param(value_type = Option<schema::EnvironmentName>)]
     environment: Option<EnvironmentName>,
+    /// Only this service.
+    #[param(value_type = Option<schema::ServiceName>)]
     service: Option<ServiceName>,
+    /// Only deployments that ended so.
+    #[param(value_type = Option<schema::Status>)]
     status: Option<Status>,
+    /// Only deployments that were started so.
+    #[param(value_type = Option<schema::CauseKind>)]
     cause: Option<CauseKind>,
+    /// Only what this one ordered.
+    #[param(value_type = Option<String>, example = "ada")]
     actor: Option<Actor>,
+    /// The first day, in UTC.
+    #[param(value_type = Option<schema::Day>)]
     from: Option<Day>,
+    /// The last day, in UTC.
+    #[param(value_type = Option<schema::Day>)]
     to: Option<Day>,
 }
 
@@ -76,7 +95,14 @@ impl ExportQuery {
     }
 }
 
-/// The file.
+/// All of history as a file, newest first: one line for each service of each deployment.
+#[utoipa::path(get, path = "/api/history/export", tag = "History", params(ExportQuery), responses(
+    (status = 200, description = "The file", content(
+        (String = "text/csv; charset=utf-8"),
+        (Vec<ExportedRow> = "application/json"),
+    )),
+    (status = 400, description = "A parameter cannot be used", body = Problem, content_type = "application/problem+json"),
+))]
 pub(super) async fn export(
     State(state): State<AppState>,
     Query(query): Query<ExportQuery>,
@@ -128,7 +154,7 @@ impl Writing {
     async fn step(mut self) -> Result<(Bytes, Option<Self>), Problem> {
         let page = self.manager.history(&self.filter).await?;
         let text = match self.format {
-            Format::Csv => csv(&page.rows, self.place),
+            Format::Csv => table(&page.rows, self.place),
             Format::Json => json_text(&page.rows, self.place, page.more),
         };
         self.filter.before = page.rows.last().map(|row| row.id);
@@ -137,10 +163,60 @@ impl Writing {
     }
 }
 
+/// What one deployment did to one service.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExportedRow<'a> {
+    id: i64,
+    #[schema(value_type = schema::DeploymentId)]
+    deployment_id: DeploymentId,
+    #[schema(value_type = schema::EnvironmentName)]
+    environment: &'a EnvironmentName,
+    #[schema(value_type = schema::ServiceName)]
+    service_name: &'a ServiceName,
+    #[schema(value_type = schema::Version)]
+    version: &'a Version,
+    /// `null` where the service was new.
+    #[schema(value_type = Option<schema::Version>)]
+    version_before: Option<&'a Version>,
+    #[schema(value_type = schema::Status)]
+    status: Status,
+    #[schema(value_type = schema::Actor)]
+    deployed_by: &'a Actor,
+    /// `null` where no revision is known.
+    #[schema(value_type = Option<schema::CommitSha>)]
+    commit_sha: Option<&'a CommitSha>,
+    #[schema(value_type = schema::Timestamp)]
+    started_at: Timestamp,
+    /// `null` while it runs.
+    #[schema(value_type = Option<schema::Timestamp>)]
+    completed_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    error_message: Option<String>,
+}
+
+impl<'a> From<&'a HistoryRow> for ExportedRow<'a> {
+    fn from(row: &'a HistoryRow) -> Self {
+        Self {
+            id: row.id,
+            deployment_id: row.deployment,
+            environment: &row.environment,
+            service_name: &row.service,
+            version: &row.version,
+            version_before: row.from.as_ref(),
+            status: row.status,
+            deployed_by: &row.actor,
+            commit_sha: row.commit_sha.as_ref(),
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+            error_message: row.verdict.as_ref().and_then(Verdict::error_message),
+        }
+    }
+}
+
 const COLUMNS: &str = "id,deployment_id,environment,service,version,version_before,status,deployed_by,commit_sha,\
                        started_at,completed_at,error_message\r\n";
 
-fn csv(rows: &[HistoryRow], place: Place) -> String {
+fn table(rows: &[HistoryRow], place: Place) -> String {
     let mut text = if place == Place::Begin { COLUMNS.to_owned() } else { String::new() };
     for row in rows {
         let optional = |value: Option<String>| value.unwrap_or_default();
@@ -158,39 +234,15 @@ fn csv(rows: &[HistoryRow], place: Place) -> String {
             optional(row.completed_at.map(|at| at.to_string())),
             optional(row.verdict.as_ref().and_then(Verdict::error_message)),
         ];
-        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
-        text.push_str("\r\n");
+        text.push_str(&csv::line(&cells));
     }
     text
-}
-
-/// A cell as RFC 4180 writes it. What a spreadsheet would take for a formula is made text.
-fn quoted(cell: &str) -> String {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if guard.is_empty() && !cell.contains([',', '"', '\n', '\r']) {
-        return cell.to_owned();
-    }
-    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
 }
 
 fn json_text(rows: &[HistoryRow], place: Place, more: bool) -> String {
     let mut text = if place == Place::Begin { "[\n".to_owned() } else { String::new() };
     for (index, row) in rows.iter().enumerate() {
-        let entry = json!({
-            "id": row.id,
-            "deployment_id": row.deployment,
-            "environment": row.environment,
-            "service_name": row.service,
-            "version": row.version,
-            "version_before": row.from,
-            "status": row.status,
-            "deployed_by": row.actor,
-            "commit_sha": row.commit_sha,
-            "started_at": row.started_at,
-            "completed_at": row.completed_at,
-            "error_message": row.verdict.as_ref().and_then(Verdict::error_message),
-        });
-        text.push_str(&entry.to_string());
+        text.push_str(&json!(ExportedRow::from(row)).to_string());
         text.push_str(if more || index + 1 < rows.len() { ",\n" } else { "\n" });
     }
     if !more {
@@ -201,7 +253,6 @@ fn json_text(rows: &[HistoryRow], place: Place, more: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use release_manager::names::DeploymentId;
     use serde_json::Value;
 
     use super::*;
@@ -226,25 +277,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_never_a_formula_and_never_two_cells() {
-        for (cell, expected) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("=HYPERLINK(1)", "\"'=HYPERLINK(1)\""),
-            ("@me", "\"'@me\""),
-        ] {
-            assert_eq!(quoted(cell), expected);
-        }
-    }
-
-    #[test]
     fn pages_make_one_file() {
         let rows = [row(3, "ada"), row(2, "ada")];
         let text = json_text(&rows, Place::Begin, true) + &json_text(&[row(1, "ada")], Place::Middle, false);
         assert_eq!(serde_json::from_str::<Vec<Value>>(&text).unwrap().len(), 3);
         assert_eq!(json_text(&[], Place::Begin, false), "[\n]\n");
-        let text = csv(&rows, Place::Begin) + &csv(&[row(1, "ada")], Place::Middle);
+        let text = table(&rows, Place::Begin) + &table(&[row(1, "ada")], Place::Middle);
         assert_eq!(text.lines().count(), 4);
         assert!(text.starts_with("id,deployment_id,") && text.ends_with("1970-01-01T00:00:00Z,,\r\n"), "{text}");
     }

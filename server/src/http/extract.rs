@@ -3,6 +3,7 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
 use http::StatusCode;
+use serde::Deserialize;
 
 use super::error::Problem;
 
@@ -33,9 +34,33 @@ impl From<QueryRejection> for Problem {
     }
 }
 
+/// Nothing has an impossible name: a path that cannot be read leads nowhere.
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
-        Self::of_status(rejection.status(), rejection.body_text())
+        match rejection.status() {
+            StatusCode::BAD_REQUEST => Self::new(StatusCode::NOT_FOUND, "not-found", rejection.body_text()),
+            status => Self::of_status(status, rejection.body_text()),
+        }
+    }
+}
+
+/// Behind which entry a page begins: the number that the page before has told, or 0 for the newest.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Cursor(i64);
+
+impl Cursor {
+    /// The entry before which the page begins; `None` for the newest.
+    pub(super) fn before(self) -> Option<i64> {
+        Some(self.0).filter(|number| *number > 0)
+    }
+}
+
+impl TryFrom<i64> for Cursor {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        if number < 0 { Err(format!("{number} was read: use 0 or more")) } else { Ok(Self(number)) }
     }
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use release_manager::ports::Clock;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error};
@@ -52,10 +53,26 @@ impl Once {
     }
 }
 
+/// Whether a key is heeded there. The answer to a new token holds its secret, which must not be kept; a webhook says only
+/// "look now", and a git host sends no key.
+pub(super) fn heeded(path: &str) -> bool {
+    path != "/api/tokens" && !path.starts_with("/api/webhooks/")
+}
+
+/// How the header is described.
+pub(super) fn parameter() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Names this order: sent again within a day it is answered as before and not carried out again.",
+        "required": false,
+        "schema": { "type": "string", "pattern": format!("^[!-~]{{1,{LONGEST}}}$") },
+    })
+}
+
 /// Answers an order that was carried out before as it was then; carries out any other.
 pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
-    // The answer to a new token holds its secret, which must not be kept.
-    if *request.method() != Method::POST || request.uri().path() == "/api/tokens" {
+    if *request.method() != Method::POST || !heeded(request.uri().path()) {
         return next.run(request).await;
     }
     let key = match request.headers().get(IDEMPOTENCY_KEY).map(key).transpose() {

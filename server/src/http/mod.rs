@@ -5,6 +5,7 @@ mod api;
 mod assets;
 mod auth;
 mod conditional;
+mod csv;
 mod docs;
 mod error;
 mod events;

@@ -9,8 +9,9 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::AppState;
+use super::api::schema::{CauseKind, Day};
 use super::error::{MEDIA_TYPE, Problem};
+use super::{AppState, idempotency};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,9 +20,9 @@ use super::error::{MEDIA_TYPE, Problem};
         description = "GitOps for Docker Swarm, for programs. JSON over HTTP; times are RFC 3339 in UTC; every error is a problem document (RFC 9457).",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    // It has a state of its own, so it is not registered with the others.
-    paths(super::webhooks::receive),
-    components(schemas(Problem)),
+    // They have a state or a way of their own, so they are not registered with the others.
+    paths(super::webhooks::receive, super::export::export),
+    components(schemas(Problem, CauseKind, Day)),
     tags(
         (name = "Environments", description = "What runs, and how it is"),
         (name = "Promotion", description = "What differs, what would be done, and doing it"),
@@ -45,14 +46,20 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
     base
 }
 
-/// What every operation may also answer, in addition to what it says itself.
+/// What every operation may also answer, and what every order may carry, in addition to what it says itself.
 pub(super) fn complete(description: utoipa::openapi::OpenApi) -> Value {
     let mut description = serde_json::to_value(description).unwrap_or_default();
-    let operations = description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
-    let operations = operations.flat_map(|(_, methods)| methods.as_object_mut().into_iter().flatten());
-    for (_, operation) in operations {
-        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            responses.entry("default").or_insert_with(any_problem);
+    let paths = description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            let Some(operation) = operation.as_object_mut() else { continue };
+            if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+                responses.entry("default").or_insert_with(any_problem);
+            }
+            if method == "post" && idempotency::heeded(path) {
+                let parameters = operation.entry("parameters").or_insert_with(|| Value::Array(Vec::new()));
+                parameters.as_array_mut().into_iter().for_each(|known| known.push(idempotency::parameter()));
+            }
         }
     }
     description

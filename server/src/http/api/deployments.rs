@@ -35,6 +35,9 @@ pub(in crate::http) struct DeployRequest {
     plan_hash: Option<String>,
 }
 
+/// The answer to an order that begins a deployment.
+pub(super) type Begun = Result<(StatusCode, axum::Json<Accepted>), Problem>;
+
 /// A deployment that was accepted.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Accepted {
@@ -48,10 +51,7 @@ pub(in crate::http) struct Accepted {
 
 impl Accepted {
     /// What is answered to an order that has begun a deployment.
-    pub(in crate::http) async fn answer(
-        state: &AppState,
-        id: DeploymentId,
-    ) -> Result<(StatusCode, axum::Json<Self>), Problem> {
+    pub(in crate::http) async fn answer(state: &AppState, id: DeploymentId) -> Begun {
         let deployment = state.manager.deployment(id).await?.deployment;
         let accepted = Self { deployment_id: id, status: deployment.status(), started_at: deployment.started_at };
         Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
@@ -62,7 +62,6 @@ impl Accepted {
 #[utoipa::path(post, path = "/api/deploy/{environment}", tag = "Promotion",
     params(
         ("environment" = schema::EnvironmentName, Path, description = "Where the release goes", example = "prod"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names this order: sent again within a day it is answered as before and not carried out again", pattern = "^[!-~]{1,255}$"),
     ),
     request_body = DeployRequest,
     responses(
@@ -76,7 +75,7 @@ pub(super) async fn deploy(
     caller: Caller,
     Path(environment): Path<EnvironmentName>,
     Json(request): Json<DeployRequest>,
-) -> Result<(StatusCode, axum::Json<Accepted>), Problem> {
+) -> Begun {
     let actor = caller.order(Operation::Promote, &environment)?;
     confirmed(request.confirm, "deploy")?;
     let seen = request.plan_hash.as_deref();

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::schema;
 use crate::http::AppState;
 use crate::http::error::Problem;
-use crate::http::extract::{Query, page_length};
+use crate::http::extract::{Cursor, Query, page_length};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -33,8 +33,8 @@ pub(super) struct HistoryQuery {
     #[param(value_type = Option<u64>, minimum = 0, maximum = 4_294_967_295_u64, default = 0)]
     offset: Option<u32>,
     /// Go on behind the page whose `next_cursor` this is, whatever has come since; 0 for the newest. Instead of `offset`.
-    #[param(minimum = 0)]
-    cursor: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 0)]
+    cursor: Option<Cursor>,
 }
 
 /// A page of history.
@@ -97,6 +97,7 @@ impl From<HistoryRow> for HistoryEntry {
 #[utoipa::path(get, path = "/api/history", tag = "History", params(HistoryQuery), responses(
     (status = 200, description = "A page of history", body = History),
     (status = 400, description = "A parameter cannot be used", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "`cursor` and `offset` do not go together", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn history(
     State(state): State<AppState>,
@@ -104,14 +105,14 @@ pub(super) async fn history(
 ) -> Result<(HeaderMap, Json<History>), Problem> {
     if query.cursor.is_some() && query.offset.is_some() {
         let detail = "`cursor` and `offset` do not go together: use one of them".to_owned();
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail));
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-request", detail));
     }
     let filter = HistoryFilter {
         environment: query.environment,
         service: query.service,
         limit: page_length(query.limit, 50, 500)?,
         offset: query.offset.unwrap_or(0),
-        before: query.cursor.filter(|cursor| *cursor > 0),
+        before: query.cursor.and_then(Cursor::before),
         ..HistoryFilter::default()
     };
     let page = state.manager.history(&filter).await?;

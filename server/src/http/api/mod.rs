@@ -5,10 +5,12 @@
 mod deployments;
 mod environments;
 mod history;
+mod holds;
 mod logs;
 mod orders;
 mod plans;
 mod releases;
+mod rollback;
 pub(super) mod schema;
 mod source;
 mod watched;
@@ -35,9 +37,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(deployments::deploy))
         .routes(routes!(deployments::deployment))
         .routes(routes!(orders::cancel))
-        .routes(routes!(orders::roll_back, orders::plan_rollback))
-        .routes(routes!(orders::hold))
-        .routes(routes!(orders::resume))
+        .routes(routes!(rollback::roll_back, rollback::plan_rollback))
+        .routes(routes!(holds::hold))
+        .routes(routes!(holds::resume))
         .routes(routes!(orders::sync_environment))
         .routes(routes!(orders::retry))
         .routes(routes!(orders::restart))

@@ -16,7 +16,7 @@ use super::schema;
 use super::source::Commit;
 use crate::http::AppState;
 use crate::http::error::Problem;
-use crate::http::extract::{Path, Query, page_length};
+use crate::http::extract::{Cursor, Path, Query, page_length};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -28,9 +28,9 @@ pub(super) struct ReleasesQuery {
     /// At most so many.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
-    /// Go on behind the page whose `next_cursor` this is.
-    #[param(value_type = Option<schema::DeploymentId>)]
-    cursor: Option<DeploymentId>,
+    /// Go on behind the page whose `next_cursor` this is; 0 for the newest.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    cursor: Option<Cursor>,
 }
 
 /// A page of releases.
@@ -108,7 +108,11 @@ pub(super) async fn releases(
 ) -> Result<Json<Releases>, Problem> {
     let limit = page_length(query.limit, 20, 100)?;
     // One more than asked for tells whether there is a next page.
-    let filter = ReleaseFilter { environment: query.environment, before: query.cursor, limit: limit + 1 };
+    let filter = ReleaseFilter {
+        environment: query.environment,
+        before: query.cursor.and_then(Cursor::before).map(DeploymentId),
+        limit: limit + 1,
+    };
     let mut known = state.manager.releases(&filter).await?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = known.len() > wanted;

@@ -2,7 +2,7 @@
 //! description, with the same rules.
 
 use release_manager::access::Role as CoreRole;
-use release_manager::deployment::{Status as CoreStatus, Step as CoreStep};
+use release_manager::deployment::{CauseKind as CoreCauseKind, Status as CoreStatus, Step as CoreStep};
 use release_manager::diff::ChangeType as CoreChangeType;
 use release_manager::health::HealthStatus as CoreHealthStatus;
 use release_manager::live::StepState as CoreStepState;
@@ -88,6 +88,11 @@ words!(
     Status, "Where a deployment stands.", CoreStatus, InProgress Success Failed RolledBack Cancelled
 );
 words!(
+    /// [`release_manager::deployment::CauseKind`]
+    CauseKind, "Why a deployment was started.", CoreCauseKind,
+    Sync Promotion Rollback CommandLine Retry Restart Return
+);
+words!(
     /// [`release_manager::deployment::Step`]
     Step, "A step of a deployment, in this order.", CoreStep, Render Plan Apply Verify Record
 );
@@ -122,6 +127,18 @@ impl PartialSchema for Timestamp {
 }
 
 impl ToSchema for Timestamp {}
+
+/// A day in UTC.
+pub(in crate::http) enum Day {}
+
+impl PartialSchema for Day {
+    fn schema() -> RefOr<Schema> {
+        let day = ObjectBuilder::new().schema_type(Type::String).description(Some("A day in UTC."));
+        day.format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))).examples([json!("2025-10-31")]).into()
+    }
+}
+
+impl ToSchema for Day {}
 
 /// [`release_manager::names::DeploymentId`]
 pub(in crate::http) enum DeploymentId {}

@@ -59,7 +59,7 @@ pub(in crate::http) const ROUTES: &[(Method, &str, Access)] = {
         (Method::POST, "/api/rollback/{environment}", Needs(O::RollBack)),
         (Method::POST, "/api/environments/{environment}/hold", Needs(O::Hold)),
         (Method::POST, "/api/environments/{environment}/resume", Needs(O::Hold)),
-        (Method::POST, "/api/sync/{environment}", Needs(O::Retry)),
+        (Method::POST, "/api/sync/{environment}", Needs(O::Sync)),
         (Method::POST, "/api/retry/{environment}", Needs(O::Retry)),
         (Method::POST, "/api/restart/{environment}/{service}", Needs(O::Restart)),
         (Method::GET, "/api/users", Needs(O::ManageAccess)),
