@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tracing::{error, info};
+use tracing::{Instrument as _, error, info, info_span};
 
 use super::sync::Pause;
 use super::{Inner, Manager, ManagerError, Permit};
@@ -139,7 +139,8 @@ impl Inner {
     /// Carries out one deployment; `None` where it is left to the next process.
     async fn carry_out(&self, permit: &Permit, open: OpenDeployment, switch: Switch) -> Option<Ended> {
         let (id, name) = (open.id, permit.environment());
-        let ended = self.run_to_the_end(permit, open, switch).await;
+        let span = info_span!("deployment", deployment.id = id.0, environment = %name, actor = %open.new.actor);
+        let ended = self.run_to_the_end(permit, open, switch).instrument(span).await;
         self.cancels().remove(&id);
         if let Some(Ended { outcome, .. }) = &ended {
             info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");

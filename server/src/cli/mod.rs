@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, Exporter, LogFormat, TraceSettings};
 
 /// `GitOps` deployment, promotion and rollback for Docker Swarm.
 #[derive(Debug, Parser)]
@@ -145,11 +145,7 @@ impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> ExitCode {
         let log_level = self.log_level.as_deref().unwrap_or_else(|| self.command.usual_log_level());
-        let ended = telemetry::start(self.log_format, log_level)
-            .map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))
-            .and_then(|()| runtime())
-            .and_then(|runtime| runtime.block_on(self.command.run()));
-        match ended {
+        match self.command.begin(self.log_format, log_level) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 use std::io::Write;
@@ -179,9 +175,20 @@ impl Command {
         if matches!(self, Self::Serve | Self::Demo(_) | Self::DbInit) { "info" } else { "warn" }
     }
 
-    async fn run(self) -> Result<(), Failure> {
+    fn begin(self, log_format: LogFormat, log_level: &str) -> Result<(), Failure> {
+        // Only what lives long is worth tracing.
+        let traces = match self {
+            Self::Serve => TraceSettings::read(&serve::ProcessEnvironment).map_err(Failure::setting)?,
+            _ => None,
+        };
+        let exporter = telemetry::start(log_format, log_level, traces);
+        let exporter = exporter.map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))?;
+        runtime()?.block_on(self.run(exporter))
+    }
+
+    async fn run(self, exporter: Option<Exporter>) -> Result<(), Failure> {
         match self {
-            Self::Serve => serve::run().await,
+            Self::Serve => serve::run(exporter).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Healthcheck => healthcheck::run().await,
             Self::Stack(command) => Box::pin(command.run()).await,

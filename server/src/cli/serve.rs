@@ -25,6 +25,7 @@ use crate::notify::Notifier;
 use crate::source::{Counted, Git, GitHub};
 use crate::store::{OpenError, Store};
 use crate::swarm::{DockerSwarm, Registries};
+use crate::telemetry::Exporter;
 
 /// How long a stop waits for what is under way. The next process takes up what was not finished.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -56,7 +57,22 @@ impl Settings for ProcessEnvironment {
 }
 
 /// Serves until it is told to stop.
-pub(super) async fn run() -> Result<(), Failure> {
+pub(super) async fn run(exporter: Option<Exporter>) -> Result<(), Failure> {
+    let served = CancellationToken::new();
+    let exporting = exporter.map(|exporter| tokio::spawn(exporter.run(served.clone())));
+    let ended = run_alone().await;
+    served.cancel();
+    if let Some(exporting) = exporting {
+        match tokio::time::timeout(Duration::from_secs(2), exporting).await {
+            Ok(Ok(Err(problem))) => warn!(%problem, "Nothing was traced"),
+            Ok(Err(panicked)) => warn!(%panicked, "The export of traces broke off"),
+            Ok(Ok(Ok(()))) | Err(_) => (),
+        }
+    }
+    ended
+}
+
+async fn run_alone() -> Result<(), Failure> {
     let config = Config::read(&ProcessEnvironment).map_err(Failure::setting)?;
     warn_about(&config);
     let metrics = Arc::new(Metrics::new());

@@ -13,6 +13,7 @@ use axum::response::Response;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use serde::{Serialize, Serializer};
+use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use super::error;
@@ -70,12 +71,13 @@ pub(super) async fn identify(State(metrics): State<Arc<Metrics>>, mut request: R
     let method = request.method().clone();
     let program = for_program(request.uri().path());
     // The query is left out: it may hold what a person typed.
-    let span = info_span!("request", request.id = %id, %method, path = request.uri().path());
+    let span = info_span!("request", request.id = %id, %method, path = request.uri().path(), http.status = Empty);
     let route = request.extensions().get::<MatchedPath>().map(|matched| matched.as_str().to_owned());
     let response = next.run(request).instrument(span.clone()).await;
     let mut response = error::finish(response, &id, program).instrument(span.clone()).await;
     metrics.count_request(&method, route.as_deref(), response.status(), started.elapsed());
     log(&span, &method, &response, started);
+    span.record("http.status", response.status().as_u16());
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use release_manager::names::{CommitSha, RepoPath};
 use release_manager::ports::{Source, SourceError};
 use release_manager::revision::Revision;
+use tracing::{Instrument as _, info_span};
 
 use crate::metrics::{Metrics, RateLimitLeft};
 
@@ -38,19 +39,19 @@ impl Source for Counted {
     }
 
     async fn head(&self) -> Result<Revision, SourceError> {
-        let answer = self.inner.head().await;
+        let answer = self.inner.head().instrument(info_span!("source.head")).await;
         self.metrics.count_poll(&answer);
         self.metrics.rate_limit_left(self.left.get());
         answer
     }
 
     async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
-        let answer = self.inner.commits(from, to, limit).await;
+        let answer = self.inner.commits(from, to, limit).instrument(info_span!("source.commits", %from, %to)).await;
         self.metrics.rate_limit_left(self.left.get());
         answer
     }
 
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {
-        self.inner.read(path, at).await
+        self.inner.read(path, at).instrument(info_span!("source.read", %path, %at)).await
     }
 }

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use release_manager::ports::BoxedError;
 use tokio::net::UnixStream;
 use tower::Service;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::host::Endpoint;
 use super::within::{Dial, DialConnector};
@@ -68,11 +69,13 @@ impl Wire {
 
     /// Sends one request and waits for the head of its answer.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
-        let response = match &self.pool {
-            Pool::Unix(client) => client.request(request).await,
-            Pool::Tcp(client) => client.request(request).await,
-            Pool::Within(client) => client.request(request).await,
-        }?;
+        let span = traced(&request);
+        let answer = match &self.pool {
+            Pool::Unix(client) => client.request(request),
+            Pool::Tcp(client) => client.request(request),
+            Pool::Within(client) => client.request(request),
+        };
+        let response = answer.instrument(span).await?;
         if let Some(version) = spoken(response.headers()) {
             self.spoken.store(version, Ordering::Relaxed);
         }
@@ -84,6 +87,14 @@ impl Wire {
     pub(super) fn spoken(&self) -> u32 {
         self.spoken.load(Ordering::Relaxed)
     }
+}
+
+/// A call is traced within what it is for; the looks that come by themselves all the time are not.
+fn traced(request: &Request<Body>) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    info_span!("engine", method = %request.method(), path = request.uri().path())
 }
 
 fn spoken(headers: &HeaderMap) -> Option<u32> {
