@@ -52,6 +52,18 @@ fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::new("nothing was done")) }
 }
 
+/// Shows a plan. Returns how many services it touches; one that touches none, or cannot work, is not ordered.
+fn looked_over(plan: &Value, environment: &str) -> Result<usize, Failure> {
+    say(show::planned(plan).trim_end());
+    if plan["blockers"].as_array().is_some_and(|blockers| !blockers.is_empty()) {
+        return Err(Failure::new("the plan cannot work, nothing was done"));
+    }
+    match show::changes(plan) {
+        0 => Err(Failure::nothing_to_do(format!("{environment} already runs this"))),
+        count => Ok(count),
+    }
+}
+
 /// `release-manager promote`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Promote {
@@ -81,15 +93,7 @@ impl Promote {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let api = self.connection.api()?;
         let plan = show::plan(&api, &self.environment, &self.services).await?;
-        say(show::planned(&plan).trim_end());
-        let blocked = plan["blockers"].as_array().is_some_and(|blockers| !blockers.is_empty());
-        if blocked {
-            return Err(Failure::new("the plan cannot work, nothing was done"));
-        }
-        let count = show::changes(&plan);
-        if count == 0 {
-            return Err(Failure::nothing_to_do(format!("{} already runs this", self.environment)));
-        }
+        let count = looked_over(&plan, &self.environment)?;
         confirm(self.yes, &format!("Promote {count} services to {}?", self.environment))?;
         // What was shown is what is ordered.
         let hash = self.plan_hash.map_or_else(|| plan["plan_hash"].clone(), Value::from);
@@ -130,8 +134,17 @@ pub(in crate::cli) struct Rollback {
 impl Rollback {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let api = self.connection.api()?;
-        confirm(self.yes, &format!("Roll {} back to the release of row {}?", self.environment, self.to))?;
-        let mut order = json!({ "confirm": true, "deployment_history_id": self.to });
+        let rollback = show::rollback(&api, &self.environment, self.to, &self.services).await?;
+        let plan = &rollback["plan"];
+        let count = looked_over(plan, &self.environment)?;
+        if rollback["holds"] == true {
+            say(&format!("{} follows the repository: it is held until a newer revision comes", self.environment));
+        }
+        let (from, at) = (member(&rollback, "deployment_id"), member(&rollback, "started_at"));
+        let question = format!("Roll {count} services of {} back to deployment {from} of {at}?", self.environment);
+        confirm(self.yes, &question)?;
+        // What was shown is what is ordered.
+        let mut order = json!({ "confirm": true, "deployment_history_id": self.to, "plan_hash": plan["plan_hash"] });
         if !self.services.is_empty() {
             order["services"] = json!(self.services);
         }
@@ -143,7 +156,10 @@ impl Rollback {
 /// `release-manager sync`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Sync {
-    /// Wait until the repository has answered.
+    /// Bring this environment to the newest revision, as a deployment.
+    environment: Option<String>,
+
+    /// Wait until the repository has answered; with an environment, follow the deployment to its end.
     #[arg(long, short)]
     wait: bool,
 
@@ -154,6 +170,10 @@ pub(in crate::cli) struct Sync {
 impl Sync {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let api = self.connection.api()?;
+        if let Some(environment) = &self.environment {
+            let accepted = api.post(&format!("api/sync/{environment}"), &json!({})).await?;
+            return Following { wait: self.wait }.after(&api, &accepted, self.connection.output).await;
+        }
         let before = api.post("api/sync", &json!({})).await?;
         let now = if self.wait { answered(&api, &before).await? } else { before };
         match (self.connection.output, self.wait) {

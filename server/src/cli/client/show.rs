@@ -112,6 +112,15 @@ pub(super) async fn plan(api: &Api, environment: &str, services: &[String]) -> R
     api.get(&format!("api/plan/{environment}"), &query).await
 }
 
+/// What going back to the release of a row of history would do, to these services (none: all).
+pub(super) async fn rollback(api: &Api, environment: &str, row: i64, services: &[String]) -> Result<Value, Failure> {
+    let mut query = vec![("deployment_history_id", row.to_string())];
+    if !services.is_empty() {
+        query.push(("services", services.join(",")));
+    }
+    api.get(&format!("api/rollback/{environment}"), &query).await
+}
+
 /// How many services a plan touches.
 pub(super) fn changes(plan: &Value) -> usize {
     let services = plan["services"].as_array().into_iter().flatten();

@@ -65,7 +65,9 @@ async fn database(path: &Path) -> Finding {
                 format!("`{shown}` is gone, but there was one: put a backup there with `release-manager restore`"),
             );
         }
-        return match writable(parent) {
+        // The start makes what is missing of the way there.
+        let there = parent.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+        return match writable(there) {
             Ok(()) => Finding::good(CHECK, format!("`{shown}` will be made at the first start")),
             Err(problem) => Finding::bad(CHECK, format!("`{shown}` cannot be made: {problem}")),
         };

@@ -96,6 +96,32 @@ async fn the_log_of_a_service_is_shown_and_followed_until_the_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_shows_its_plan_and_orders_exactly_that() {
+    let world = World::new().await;
+    world.until_preprod_runs("1").await;
+    let url = world.listen().await;
+    world.source.commit("Update web", &[("env/.env.preprod", Some("WEB_VERSION=2\nWORKER_VERSION=1\n"))]);
+    let synced = ask(&url, &["sync", "preprod", "--wait"]).await;
+    assert_eq!(synced.code, 0, "{synced:?}");
+    assert!(synced.out.contains("web      1     2   succeeded"), "{}", synced.out);
+
+    let unasked = ask(&url, &["rollback", "preprod", "--to", "1"]).await;
+    assert_eq!(unasked.code, 2, "without a terminal nobody can be asked: {unasked:?}");
+    assert!(unasked.err.contains("web      2     1   update"), "{}", unasked.err);
+    assert!(unasked.err.contains("it is held until a newer revision comes"), "{}", unasked.err);
+    assert!(unasked.err.contains("Roll 1 services of preprod back to deployment 1 of "), "{}", unasked.err);
+
+    let back = ask(&url, &["rollback", "preprod", "--to", "1", "--yes", "--wait"]).await;
+    assert_eq!(back.code, 0, "{back:?}");
+    assert!(back.out.contains("web      2     1   succeeded"), "{}", back.out);
+    let again = ask(&url, &["rollback", "preprod", "--to", "1", "--yes"]).await;
+    assert_eq!((again.code, again.err.contains("already runs this")), (4, true), "{again:?}");
+    let held = ask(&url, &["sync", "preprod"]).await;
+    assert_eq!((held.code, held.err.contains("is held")), (1, true), "{held:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_without_success_has_an_exit_code_of_its_own_and_shows_why() {
     let world = World::new().await;
     world.until_preprod_runs("1").await;
@@ -179,7 +205,7 @@ async fn the_doctor_names_what_is_wrong_and_what_to_do() {
     let repository = scratch.path().join("homelab");
     homelab::create(&repository).unwrap();
     let (repository, host) = (repository.display().to_string(), engine.host());
-    let database = scratch.path().join("release-manager.db").display().to_string();
+    let database = scratch.path().join("data/release-manager.db").display().to_string();
     let good = [
         ("GIT_URL", repository.as_str()),
         ("DOCKER_HOST", host.as_str()),
