@@ -3,6 +3,8 @@
 //! A webhook has no authority and carries nothing that is believed: it means "look now". Its signature is checked so that
 //! strangers cannot make us look; a replay costs at most one look in five seconds.
 
+#[cfg(test)]
+mod fuzz;
 mod signature;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,6 +3,7 @@
 mod backups;
 mod contract;
 mod faults;
+mod migrating;
 mod opening;
 mod orders;
 pub(crate) mod samples;

@@ -1,5 +1,7 @@
 //! Telling people: from the end of a deployment in a real database to a request at a real socket.
 
+mod mail;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
