@@ -9,7 +9,10 @@ COPY scripts/lib.sh scripts/setup scripts/
 RUN scripts/setup release
 
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
+# One directory for each platform: `docker buildx build --platform linux/amd64,linux/arm64` builds both.
+ARG TARGETARCH
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target,id=release-manager-$TARGETARCH \
     scripts/build --release && install -D target/release/release-manager /out/release-manager && mkdir /out/data
 
 # glibc, CA certificates and nothing else; git and Docker are spoken natively.

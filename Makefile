@@ -1,6 +1,6 @@
 # Every target in a line: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: demo dev test faults battery e2e bench api openapi lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
+.PHONY: demo dev test faults battery image-test e2e bench api openapi lint format build release ci db-init db-reset docker-build docker-run screenshots clean help
 
 PORT ?= 8080
 RUNS ?= 500
@@ -30,6 +30,10 @@ battery: ## Try the rule of convergence on a real Docker Engine: every case, dae
 	@scripts/setup test
 	@scripts/test battery
 
+image-test: ## Put the image together and prove it as a service of a private Swarm, by the shipped stack file
+	@scripts/setup test
+	@scripts/test image
+
 e2e: ## Run the browser tests alone
 	@scripts/setup test
 	@scripts/test e2e
@@ -41,7 +45,7 @@ bench: ## Measure start, memory, pages, history, rollouts, viewers, and stack de
 	@scripts/bench-stack
 	@cargo bench --locked --quiet --package release-manager --bench plan
 
-api: ## Try the REST API with requests made from its own description (schemathesis); not yet a part of `make test`
+api: ## Try the REST API with requests made from its own description (schemathesis)
 	@scripts/setup test
 	@scripts/test api
 
@@ -49,7 +53,7 @@ openapi: ## Write docs/openapi.json, the description of the REST API
 	@UPDATE_OPENAPI=1 cargo test --quiet --locked --package server --lib http::openapi
 
 lint: ## Check format, lints, dependencies and the rules of the architecture
-	@scripts/setup build
+	@scripts/setup lint
 	@scripts/lint
 
 format: ## Format the code
