@@ -75,7 +75,7 @@ async fn log_in(program: &Program, client: &Client, password: &str) -> Option<St
     let answer = form.body(format!("name=admin&password={password}")).send().await.unwrap();
     let cookies = answer.headers().get_all("set-cookie").iter();
     let cookies: Vec<_> = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap()).collect();
-    cookies.iter().any(|cookie| cookie.contains("session")).then(|| cookies.join("; "))
+    (answer.status() == StatusCode::SEE_OTHER).then(|| cookies.join("; "))
 }
 
 /// Every text that the program gives away.
