@@ -90,7 +90,7 @@ words!(
 words!(
     /// [`release_manager::deployment::CauseKind`]
     CauseKind, "Why a deployment was started.", CoreCauseKind,
-    Sync Promotion Rollback CommandLine Retry Restart Return
+    Sync Promotion Rollback CommandLine Retry Restart Return Heal
 );
 words!(
     /// [`release_manager::deployment::Step`]
