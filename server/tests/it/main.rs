@@ -11,7 +11,6 @@ mod flow;
 mod notify;
 mod own;
 mod parity;
-mod planted;
 mod program;
 mod source;
 mod stack;
