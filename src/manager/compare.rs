@@ -10,6 +10,7 @@ use super::proven::Proven;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::Cause;
 use crate::diff::{Finding, diff};
+use crate::engine::Pinned;
 use crate::health::Tracker;
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::Environment;
@@ -165,7 +166,7 @@ impl Inner {
         if let Some(unknown) = services.into_iter().flatten().find(|service| !known(service)) {
             return Err(ManagerError::UnknownService(unknown.clone()));
         }
-        let Some(revision) = sides.revision() else {
+        let (Some(from), Some(revision)) = (&sides.from, sides.revision()) else {
             return Err(ManagerError::NothingToPromote(sides.origin.clone()));
         };
         let newest = self.desire(environment, revision).await?;
@@ -182,7 +183,7 @@ impl Inner {
             .iter()
             .map(|(desired, services)| Part { stack: &desired.stack, services: services.clone() })
             .collect();
-        let (stack, versions) = promoted(&compose(&environment.stack, &parts), &proven);
+        let (stack, versions) = promoted(&compose(&environment.stack, &parts), from);
         let live = self.ports.swarm.live(&environment.stack).await?;
         let mut plan = plan::plan(&stack, &live, Some(&scope));
         if services.is_none() {
@@ -247,19 +248,21 @@ impl Sides {
     }
 }
 
-/// The stack with the proven versions in its images.
-fn promoted(stack: &Stack, proven: &Versions) -> (Stack, Versions) {
-    let mut images = BTreeMap::new();
+/// The stack with the proven versions in its images, and with the platforms that were found for them.
+fn promoted(stack: &Stack, proven: &Proven) -> (Stack, Versions) {
+    let mut pins = BTreeMap::new();
     let mut versions = Versions::new();
     for (service, rendered) in &stack.services {
-        let Some(proven) = proven.get(service) else { continue };
-        let image = desire::with_version(plan::image_of(&rendered.spec).unwrap_or_default(), proven);
+        let Some(version) = proven.release.services.get(service) else { continue };
+        let image = desire::with_version(plan::image_of(&rendered.spec).unwrap_or_default(), version);
         if let Some(version) = ServiceVersion::of_image(&image) {
-            images.insert(service.clone(), image);
+            let known = proven.stack.services.get(service).and_then(|known| plan::pinned_in(&known.spec));
+            let known = known.filter(|known| known.image == image);
+            pins.insert(service.clone(), known.unwrap_or_else(|| Pinned { image, platforms: Vec::new() }));
             versions.insert(service.clone(), version);
         }
     }
-    (plan::with_images(stack, &images), versions)
+    (plan::with_pins(stack, &pins), versions)
 }
 
 /// Puts a plan into a comparison, and says where the specs differ although the versions do not.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Inner, ManagerError};
 use crate::names::{DeploymentId, ServiceName};
 use crate::pipeline::Environment;
-use crate::plan::{Part, compose};
-use crate::ports::LedgerError;
+use crate::plan::{self, Part, compose};
+use crate::ports::{LedgerError, Standing};
 use crate::release::Release;
 use crate::stack::Stack;
 
@@ -59,8 +59,20 @@ impl Inner {
                 Part { stack, services: of_this.map(|(name, _)| name.clone()).collect() }
             })
             .collect();
-        let stack = compose(&environment.stack, &parts);
+        let stack = standing.pinned(&compose(&environment.stack, &parts));
         Ok(Some(Proven { release: Release::mixed(revision, services), stack }))
+    }
+}
+
+impl Standing {
+    /// The stack with the images that success has proved: a deployment that left a service alone may have stored it by
+    /// its tag only.
+    pub(super) fn pinned(&self, stack: &Stack) -> Stack {
+        let proven = stack.services.iter().filter_map(|(name, rendered)| {
+            let image = &self.services.get(name)?.version.image;
+            plan::is_pin_of(image, plan::image_of(&rendered.spec)?).then(|| (name.clone(), image.clone()))
+        });
+        plan::with_images(stack, &proven.collect())
     }
 }
 

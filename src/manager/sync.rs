@@ -11,8 +11,8 @@ use super::desire::{self, Desired};
 use super::pins::Pins;
 use super::{Inner, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
-use crate::engine::LiveStack;
-use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName};
+use crate::engine::{LiveStack, Pinned};
+use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Plan};
 use crate::ports::{NewDeployment, SourceError};
@@ -187,7 +187,8 @@ impl Inner {
         Ok(left.filter_map(|service| unproved.get(service)).map(|unproved| unproved.deployment).max())
     }
 
-    /// Plans, with the images that change pinned to the digest that a registry gives, where one does.
+    /// Plans, with every image pinned: those that change to the digest that a registry gives, where one does, and all
+    /// others as they run. What is stored can then be restored and promoted to the very digest.
     async fn pinned(
         &self,
         environment: &Environment,
@@ -195,27 +196,9 @@ impl Inner {
     ) -> Result<(Release, Stack, Plan, LiveStack), ManagerError> {
         let live = self.ports.swarm.live(&environment.stack).await?;
         let first = plan::plan(&desired.stack, &live, None);
-        let pins = first.actions.iter().filter_map(|action| match &action.kind {
-            ActionKind::CreateService { service, .. } => Some((service, None)),
-            ActionKind::UpdateService { service, prior, .. } => Some((service, plan::image_of(prior))),
-            _ => None,
-        });
-        let mut kept = BTreeMap::new();
-        let mut asked = BTreeMap::new();
-        for (service, prior) in pins {
-            let Some(wanted) = desired.stack.services.get(service).and_then(|wanted| plan::image_of(&wanted.spec))
-            else {
-                continue;
-            };
-            // A tag that has not changed keeps the digest that runs.
-            match prior.filter(|prior| prior.split_once('@').is_some_and(|(name, _)| name == wanted)) {
-                Some(prior) => drop(kept.insert(service.clone(), prior.to_owned())),
-                None if wanted.contains('@') => (),
-                None => drop(asked.insert(service.clone(), wanted.to_owned())),
-            }
-        }
+        let (kept, asked) = images(&desired.stack, &first, &live);
         let Pins { pinned, missing } = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
-        let stack = plan::with_pins(&plan::with_images(&desired.stack, &kept), &pinned);
+        let stack = plan::with_pins(&plan::with_pins(&desired.stack, &kept), &pinned);
         let mut plan = plan::plan(&stack, &live, None);
         // Asked again at every poll: an image that is pushed after the revision is deployed then.
         plan.blockers.extend(missing);
@@ -226,6 +209,29 @@ impl Inner {
     pub(super) fn examined(&self) -> std::sync::MutexGuard<'_, BTreeMap<EnvironmentName, Examined>> {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The images that stay as they run, and those that a registry is to be asked for.
+fn images(
+    wanted: &Stack,
+    plan: &Plan,
+    live: &LiveStack,
+) -> (BTreeMap<ServiceName, Pinned>, BTreeMap<ServiceName, String>) {
+    let (mut kept, mut asked) = (BTreeMap::new(), BTreeMap::new());
+    for action in &plan.actions {
+        let Some(service) = action.kind.service() else { continue };
+        let rendered = wanted.services.get(service).and_then(|wanted| plan::image_of(&wanted.spec));
+        let Some(rendered) = rendered else { continue };
+        let running = live.services.get(&wanted.name.scope(service)).and_then(|live| plan::pinned_in(&live.spec));
+        let is_left = matches!(action.kind, ActionKind::LeaveService { .. });
+        // A tag that has not changed keeps the digest that runs.
+        match running.filter(|running| is_left || plan::is_pin_of(&running.image, rendered)) {
+            Some(running) => drop(kept.insert(service.clone(), running)),
+            None if is_left || rendered.contains('@') => (),
+            None => drop(asked.insert(service.clone(), rendered.to_owned())),
+        }
+    }
+    (kept, asked)
 }
 
 /// How many services would go, if that is more than a machine may take out by itself: at least two and over half.

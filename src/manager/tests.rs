@@ -2,6 +2,7 @@
 
 mod orders;
 mod preflight;
+mod pinned;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -239,6 +239,12 @@ pub(crate) fn familiar(image: &str) -> (String, Option<String>) {
     (name, digest)
 }
 
+/// Whether an image has a digest and is otherwise the one that is wanted.
+pub(crate) fn is_pin_of(image: &str, wanted: &str) -> bool {
+    let ((name, digest), (wanted_name, wanted_digest)) = (familiar(image), familiar(wanted));
+    name == wanted_name && digest.is_some() && (wanted_digest.is_none() || wanted_digest == digest)
+}
+
 /// Names a canonical spec: 16 hex digits.
 pub(crate) fn fingerprint(canonical: &Value) -> String {
     hex_digest(text(canonical))[..16].to_owned()

@@ -24,7 +24,7 @@ mod unused;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::canon::{NetworkNames, canon, is_as_written};
+pub(crate) use self::canon::{NetworkNames, canon, is_as_written, is_pin_of};
 pub(crate) use self::changes::changes;
 pub(crate) use self::compose::{Part, compose};
 pub(crate) use self::constraints::{of_spec as constraints_of_spec, takes_tasks};
@@ -34,7 +34,7 @@ pub use self::leftovers::{Leftover, leftovers};
 pub use self::order::order;
 pub(crate) use self::resolve::keep;
 pub use self::resolve::{ImageChoice, Resolve, choices, without_pruning};
-pub(crate) use self::spec::{Mode, number, short_name, with_network_names, written_by};
+pub(crate) use self::spec::{Mode, number, pinned_in, short_name, with_network_names, written_by};
 pub use self::spec::{SPEC_LABEL, adopt, image_of, stamped, version_of_spec, with_images, with_pins};
 pub(crate) use self::unused::prune;
 use crate::diff::{FieldChange, Finding};

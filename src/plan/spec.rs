@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::canon::{self, NetworkNames};
-use crate::engine::{DEPLOYMENT_LABEL, IMAGE_LABEL, LiveStack, Pinned};
+use crate::engine::{DEPLOYMENT_LABEL, IMAGE_LABEL, LiveStack, Pinned, Platform};
 use crate::names::{DeploymentId, ServiceName, StackName, Version};
 use crate::release::ServiceVersion;
 use crate::stack::Stack;
@@ -61,6 +62,13 @@ pub fn image_of(spec: &Value) -> Option<&str> {
     spec.pointer("/TaskTemplate/ContainerSpec/Image").and_then(Value::as_str).filter(|image| !image.is_empty())
 }
 
+/// The image in a service spec with the platforms that belong to it.
+pub(crate) fn pinned_in(spec: &Value) -> Option<Pinned> {
+    let platforms = list(spec, "/TaskTemplate/Placement/Platforms");
+    let platforms = platforms.iter().filter_map(|platform| Platform::deserialize(platform).ok()).collect();
+    Some(Pinned { image: image_of(spec)?.to_owned(), platforms })
+}
+
 /// The version that a service spec says; `unknown` where its image has none that a registry would take.
 pub fn version_of_spec(spec: &Value) -> Version {
     image_of(spec)
@@ -97,6 +105,12 @@ pub fn with_pins(stack: &Stack, pins: &BTreeMap<ServiceName, Pinned>) -> Stack {
 fn put_image(spec: &mut Value, image: &str) {
     let before = image_of(spec).map(|image| canon::familiar(image).0);
     let (reference, _) = canon::familiar(image);
+    // The platforms belong to the image that they were found for.
+    if image_of(spec) != Some(image)
+        && let Some(placement) = spec.pointer_mut("/TaskTemplate/Placement").and_then(Value::as_object_mut)
+    {
+        placement.remove("Platforms");
+    }
     set(spec, &["TaskTemplate", "ContainerSpec", "Image"], Value::from(image));
     // The docker command trusts this label to tell whether the file has changed: it must not name another image.
     if before.is_some_and(|before| before != reference) && spec["Labels"][IMAGE_LABEL].is_string() {

@@ -18,13 +18,13 @@ configs:
   motd: {file: ./motd.txt}
 ";
 
-fn person() -> Actor {
+pub(super) fn person() -> Actor {
     Actor::Person("ada".to_owned())
 }
 
 impl World {
     /// Waits for the end of a deployment that is like that.
-    async fn until_over(&self, environment: &str, like: impl Fn(&Progress) -> bool) -> DeploymentId {
+    pub(super) async fn until_over(&self, environment: &str, like: impl Fn(&Progress) -> bool) -> DeploymentId {
         let name = name(environment);
         let found = |live: &Live| {
             let last = live.environments[&name].deployment.as_ref();
@@ -34,13 +34,13 @@ impl World {
         found(&self.manager.live().borrow()).unwrap()
     }
 
-    async fn until_version(&self, full_name: &str, image: &str) {
+    pub(super) async fn until_version(&self, full_name: &str, image: &str) {
         self.until(image, |_| self.swarm.image(full_name).as_deref() == Some(image)).await;
         let environment = full_name.strip_prefix("lab-").unwrap().split('_').next().unwrap();
         self.until_over(environment, |_| true).await;
     }
 
-    async fn roll_back(
+    pub(super) async fn roll_back(
         &self,
         environment: &str,
         to: i64,
@@ -49,25 +49,25 @@ impl World {
         self.manager.roll_back(person(), &name(environment), DeploymentId(to), services.map(chosen), None).await
     }
 
-    async fn running(&self, environment: &str) -> Vec<String> {
+    pub(super) async fn running(&self, environment: &str) -> Vec<String> {
         let current = self.ledger.current(&name(environment)).await.unwrap().unwrap();
         current.release.services.iter().map(|(service, known)| format!("{service} {}", known.version)).collect()
     }
 
-    async fn notes(&self, id: DeploymentId) -> Vec<String> {
+    pub(super) async fn notes(&self, id: DeploymentId) -> Vec<String> {
         self.ledger.deployment(id).await.unwrap().unwrap().notes
     }
 
-    async fn cause(&self, id: DeploymentId) -> Cause {
+    pub(super) async fn cause(&self, id: DeploymentId) -> Cause {
         self.ledger.deployment(id).await.unwrap().unwrap().cause
     }
 
-    fn problem(&self, environment: &str) -> Option<String> {
+    pub(super) fn problem(&self, environment: &str) -> Option<String> {
         let problem = self.manager.live().borrow().environments[&name(environment)].problem.clone();
         problem.map(|problem| problem.message)
     }
 
-    fn is_held(&self, environment: &str) -> bool {
+    pub(super) fn is_held(&self, environment: &str) -> bool {
         self.manager.live().borrow().environments[&name(environment)].hold.is_some()
     }
 }
