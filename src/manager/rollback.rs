@@ -19,6 +19,11 @@ use crate::release::{Release, ServiceVersion};
 use crate::stack::Stack;
 use crate::views::{Comparison, RollbackPlan};
 
+const NOT_STORED: &str = "it ran then as it had been found, without having been deployed: how it was is not stored, so it \
+                          stays as it is";
+const NOT_PROVED_THEN: &str = "it did not work then: an earlier deployment had not seen it succeed, and this one left it alone. \
+                               It stays as it is; to bring it back, choose a release that it succeeded in";
+
 type Versions = BTreeMap<ServiceName, ServiceVersion>;
 
 /// What is restored, and what stands now.
@@ -26,6 +31,8 @@ struct Restored {
     deployment: Deployment,
     release: Release,
     stack: Stack,
+    /// The services that it had without having seen them succeed: it left alone what an earlier one had broken.
+    unproved: BTreeSet<ServiceName>,
     now: Option<Proven>,
 }
 
@@ -98,7 +105,8 @@ impl Restored {
     }
 
     fn comparison(&self, environment: &Environment, services: Option<&BTreeSet<ServiceName>>) -> Comparison {
-        let chosen = |name: &ServiceName| services.is_none_or(|chosen| chosen.contains(name));
+        let chosen =
+            |name: &ServiceName| !self.unproved.contains(name) && services.is_none_or(|chosen| chosen.contains(name));
         let only = |versions: Versions| versions.into_iter().filter(|(name, _)| chosen(name)).collect::<Versions>();
         let now = self.now.as_ref().and_then(|now| now.release.revision.as_ref());
         Comparison {
@@ -118,6 +126,9 @@ impl Restored {
 
     /// Whether the deployment has proved a service, as a whole or for itself alone.
     fn has_proved(&self, service: &ServiceName) -> bool {
+        if self.unproved.contains(service) {
+            return false;
+        }
         let Some((_, outcome)) = &self.deployment.ended else { return false };
         let own = outcome.services.get(service).map(|own| own.verdict.status());
         own.map_or(outcome.status == Status::Success, |own| own == Status::Success)
@@ -137,8 +148,11 @@ impl Inner {
             return Err(ManagerError::OtherEnvironment(to, deployment.environment));
         }
         let (release, stack) = ledger.release_of(to).await?.ok_or(ManagerError::UnknownDeployment(to))?;
+        let then = ledger.standing(&environment.name, Some(DeploymentId(to.0 + 1))).await?.unwrap_or_default();
+        let is_proved = |name: &ServiceName| then.services.get(name).is_some_and(|stood| stood.told_by == Some(to));
+        let unproved = release.services.keys().filter(|name| !is_proved(name)).cloned().collect();
         let now = self.proven(environment, None).await?;
-        let restored = Restored { deployment, release, stack, now };
+        let restored = Restored { deployment, release, stack: then.pinned(&stack), unproved, now };
         let is_proven = match services {
             None => restored.deployment.status() == Status::Success,
             Some(services) => services.iter().all(|service| restored.has_proved(service)),
@@ -163,6 +177,8 @@ impl Inner {
         }
         let everything = || wanted.keys().chain(running.keys()).chain(&live_names).cloned().collect();
         let asked: BTreeSet<ServiceName> = services.cloned().unwrap_or_else(everything);
+        let (unproved, asked): (BTreeSet<_>, BTreeSet<_>) =
+            asked.into_iter().partition(|name| restored.unproved.contains(name));
         // What ran then without having been deployed was never rendered: it can only be left as it is.
         let (unstored, scope): (BTreeSet<_>, BTreeSet<_>) = asked
             .into_iter()
@@ -170,7 +186,8 @@ impl Inner {
         let stack = compose(&environment.stack, &[Part { stack: &restored.stack, services: scope.clone() }]);
         let mut plan = plan::plan(&stack, &live, Some(&scope));
         self.watch_unproved(environment, &live, &mut plan).await?;
-        note_unstored(&mut plan, unstored, services.is_some());
+        note_left(&mut plan, unproved, NOT_PROVED_THEN, false);
+        note_left(&mut plan, unstored, NOT_STORED, services.is_some());
         self.check_images(&mut plan).await?;
         let content_hash = content_hash(&stack)?;
         let restored_services = wanted
@@ -224,14 +241,10 @@ impl Inner {
     }
 }
 
-/// Says of services that were never rendered that they stay as they are: forbidding it where they were asked for.
-fn note_unstored(plan: &mut Plan, services: BTreeSet<ServiceName>, asked_for: bool) {
+/// Says of services why they stay as they are: forbidding it where they were asked for.
+fn note_left(plan: &mut Plan, services: BTreeSet<ServiceName>, why: &str, asked_for: bool) {
     for service in services {
-        let message =
-            "it ran then as it had been found, without having been deployed: how it was is not stored, so it \
-                       stays as it is"
-                .to_owned();
-        let finding = Finding { service: Some(service), message };
+        let finding = Finding { service: Some(service), message: why.to_owned() };
         if asked_for {
             plan.blockers.push(finding);
         } else {

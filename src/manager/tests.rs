@@ -3,6 +3,7 @@
 mod orders;
 mod preflight;
 mod pinned;
+mod unproved;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,0 +1,51 @@
+//! What has not proved itself is neither restored nor spoken of as if it had been tried.
+
+use super::*;
+
+impl World {
+    async fn push_to(&self, web: &str, db: &str, status: Status) -> DeploymentId {
+        let before = self.ledger.latest(&name("preprod")).await.unwrap().unwrap().id;
+        self.push(web, db);
+        self.until_over("preprod", |last| last.id > before && last.status == status).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_leaves_a_service_alone_that_its_deployment_had_found_broken() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.crash("db:2");
+    world.push_to("1", "2", Status::Failed).await;
+    let without_db = world.push_to("2", "2", Status::Success).await;
+    world.push_to("2", "3", Status::Success).await;
+    world.push_to("3", "3", Status::Success).await;
+    let chosen_db = world.roll_back("preprod", without_db.0, Some(&["db"])).await;
+    assert!(matches!(chosen_db, Err(ManagerError::NotProved(_))), "{chosen_db:?}");
+    let plan = world.manager.plan_rollback(&name("preprod"), without_db, None).await.unwrap().comparison;
+    assert_eq!(plan.actions.keys().map(ServiceName::as_str).collect::<Vec<_>>(), ["web"]);
+    assert!(plan.warnings.iter().any(|found| found.message.starts_with("it did not work then")), "{:?}", plan.warnings);
+    let id = world.roll_back("preprod", without_db.0, None).await.unwrap();
+    world.until_over("preprod", |last| last.id == id && last.status == Status::Success).await;
+    assert_eq!(world.swarm.image("lab-preprod_db").as_deref(), Some("db:3"), "the good one stays");
+    assert_eq!(world.running("preprod").await, ["db 3", "web 2"]);
+    let (release, stack) = world.ledger.release_of(id).await.unwrap().unwrap();
+    assert_eq!((release.services.len(), stack.services.len()), (2, 2), "the record is whole");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_had_never_worked_is_not_taken_out_by_a_rollback() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    let with_cache = format!("{STACK}  cache:\n    image: cache:1\n");
+    world.swarm.crash("cache:1");
+    world.source.commit("Cache", &[("stack.yml", Some(&with_cache))]);
+    world.manager.look_now();
+    world.until_over("preprod", |last| last.status == Status::Failed).await;
+    let to = world.push_to("2", "1", Status::Success).await;
+    world.push_to("3", "1", Status::Success).await;
+    world.swarm.recover("lab-preprod_cache");
+    let id = world.roll_back("preprod", to.0, None).await.unwrap();
+    world.until_over("preprod", |last| last.id == id && last.status == Status::Success).await;
+    assert_eq!(world.swarm.image("lab-preprod_cache").as_deref(), Some("cache:1"));
+    assert_eq!(world.swarm.image("lab-preprod_web").as_deref(), Some("web:2"));
+}
