@@ -404,6 +404,9 @@ pub struct Standing {
     pub services: BTreeMap<ServiceName, Stood>,
     /// The newest deployment that succeeded as a whole, also where it wrote nothing.
     pub success: Option<DeploymentId>,
+    /// The newest revision that wants no other release here than the one of that deployment; `None`: no other than its
+    /// own is known.
+    pub noted: Option<Revision>,
 }
 
 /// How far success has proved one service.
@@ -475,6 +478,10 @@ pub trait Ledger: Send + Sync {
 
     /// The newest deployment here that a sync or a retry started, if there ever was one.
     async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError>;
+
+    /// Notes that a revision wants no other release than the one that a deployment has brought, in place of the revision
+    /// that was noted before. What is rendered for another environment may differ all the same.
+    async fn note_revision(&self, id: DeploymentId, revision: &Revision) -> Result<(), LedgerError>;
 
     /// The services that were written last by a deployment that did not see them succeed.
     async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError>;

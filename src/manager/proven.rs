@@ -44,6 +44,12 @@ impl Inner {
                 place.insert(self.ports.ledger.release_of(id).await?.ok_or_else(|| gone(id))?);
             }
         }
+        // The newest revision that wants the same stands for the one that was deployed.
+        if let Some((id, noted)) = standing.success.zip(standing.noted.clone())
+            && let Some((release, _)) = told.get_mut(&id)
+        {
+            release.revision = Some(noted);
+        }
         let newest = told.values().next_back();
         let revision = newest.and_then(|(release, _)| release.revision.clone());
         let services = standing.services.iter().map(|(name, stood)| {

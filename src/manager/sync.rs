@@ -142,7 +142,11 @@ impl Inner {
         if let Some(tried) = tried.filter(|tried| !is_forced && tried.content_hash == content_hash) {
             match tried.status {
                 Status::Success if tried.moved => (),
-                Status::Success | Status::InProgress => return Ok(None),
+                Status::Success => {
+                    self.note_revision(environment, head).await?;
+                    return Ok(None);
+                }
+                Status::InProgress => return Ok(None),
                 _ => return Err(ManagerError::TriedBefore(tried.id)),
             }
         }
@@ -175,6 +179,16 @@ impl Inner {
             started_at: self.ports.clock.now(),
         };
         self.begin(permit, new).await.map(Some)
+    }
+
+    /// Notes that what stands here is what this revision wants: it may want something else of a later environment, and is
+    /// promoted from here.
+    async fn note_revision(&self, environment: &Environment, head: &Revision) -> Result<(), ManagerError> {
+        let standing = self.ports.ledger.standing(&environment.name, None).await?;
+        if let Some(id) = standing.and_then(|standing| standing.success) {
+            self.ports.ledger.note_revision(id, head).await?;
+        }
+        Ok(())
     }
 
     /// The deployment whose failed specs a plan would leave as they are, where there is nothing else to do.

@@ -3,6 +3,7 @@
 mod orders;
 mod preflight;
 mod pinned;
+mod revisions;
 mod unproved;
 
 use std::collections::BTreeSet;

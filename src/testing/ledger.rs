@@ -40,6 +40,7 @@ struct Memory {
     head: Option<Revision>,
     holds: Vec<standing::Held>,
     soak: BTreeMap<EnvironmentName, BTreeMap<ServiceName, SoakRecord>>,
+    noted: BTreeMap<DeploymentId, Revision>,
     trouble: Option<String>,
     /// Whether the next closing is done without an answer.
     lose_finish: bool,
@@ -379,6 +380,13 @@ impl Ledger for FakeLedger {
 
     async fn tried(&self, environment: &EnvironmentName) -> Result<Option<Tried>, LedgerError> {
         Ok(self.memory().tried(environment))
+    }
+
+    async fn note_revision(&self, id: DeploymentId, revision: &Revision) -> Result<(), LedgerError> {
+        let mut memory = self.writable()?;
+        memory.attempt(id).ok_or_else(|| refused(format!("there is no deployment {id}")))?;
+        memory.noted.insert(id, revision.clone());
+        Ok(())
     }
 
     async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {

@@ -101,6 +101,10 @@ impl Ledger for Store {
         standing::tried(&self.readers, environment).await
     }
 
+    async fn note_revision(&self, id: DeploymentId, revision: &Revision) -> Result<(), LedgerError> {
+        self.write(standing::note_revision(&self.writer, id, revision)).await
+    }
+
     async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
         standing::unproved(&self.readers, environment).await
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName};
 use release_manager::ports::{LedgerError, Standing, Stood, Tried, Unproved};
 use release_manager::release::ServiceVersion;
+use release_manager::revision::Revision;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::codec::{parse, parse_optional, status};
+use super::codec::{from_json, parse, parse_optional, status, to_json};
 use super::error::failed;
 
 /// What success has proved of an environment, or had proved before a deployment; `None` while nothing is known.
@@ -33,7 +34,38 @@ pub(super) async fn standing(
     .await
     .map_err(failed)?
     .map(DeploymentId);
-    Ok((success.is_some() || !services.is_empty()).then_some(Standing { services, success }))
+    let noted = match success {
+        Some(id) => noted(&mut transaction, id).await?,
+        None => None,
+    };
+    Ok((success.is_some() || !services.is_empty()).then_some(Standing { services, success, noted }))
+}
+
+async fn noted(transaction: &mut SqliteConnection, id: DeploymentId) -> Result<Option<Revision>, LedgerError> {
+    let revision = sqlx::query_scalar!("select revision from noted_revisions where attempt = ?", id.0)
+        .fetch_optional(transaction)
+        .await
+        .map_err(failed)?;
+    revision.map(|revision| from_json(&revision, || format!("the revision noted for deployment {id}"))).transpose()
+}
+
+/// Notes that a revision wants no other release than that of a deployment; the same one again writes nothing.
+pub(super) async fn note_revision(
+    writer: &SqlitePool,
+    id: DeploymentId,
+    revision: &Revision,
+) -> Result<(), LedgerError> {
+    let revision = to_json(revision);
+    sqlx::query!(
+        "insert into noted_revisions (attempt, revision) values (?, ?)
+        on conflict (attempt) do update set revision = excluded.revision where revision <> excluded.revision",
+        id.0,
+        revision,
+    )
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(())
 }
 
 async fn services(

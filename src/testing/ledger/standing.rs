@@ -51,7 +51,8 @@ impl Memory {
             services.insert(service.clone(), Stood { version, told_by: success.max(Some(row.deployment)) });
         }
         let success = self.success(environment, before);
-        (success.is_some() || !services.is_empty()).then_some(Standing { services, success })
+        let noted = success.and_then(|id| self.noted.get(&id).cloned());
+        (success.is_some() || !services.is_empty()).then_some(Standing { services, success, noted })
     }
 
     /// The newest deployment before that one that succeeded as a whole.

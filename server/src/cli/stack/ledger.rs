@@ -206,6 +206,10 @@ impl Ledger for OneDeployment {
         Ok(None)
     }
 
+    async fn note_revision(&self, _: DeploymentId, _: &Revision) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     async fn unproved(&self, _: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
         Ok(BTreeMap::new())
     }

@@ -329,6 +329,10 @@ impl Ledger for MortalLedger {
         ask!(self.tried(environment))
     }
 
+    async fn note_revision(&self, id: DeploymentId, revision: &Revision) -> Result<(), LedgerError> {
+        note!(self.note_revision(id, revision))
+    }
+
     async fn unproved(&self, environment: &EnvironmentName) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
         ask!(self.unproved(environment))
     }

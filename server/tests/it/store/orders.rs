@@ -5,7 +5,9 @@ use release_manager::hold::Hold;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName};
 use release_manager::ports::{JournalEntry, Ledger, NewDeployment, Standing};
 
-use super::samples::{crashed, deploy, deployment, environment, outcomes, release, second, service, succeeded};
+use super::samples::{
+    crashed, deploy, deployment, environment, outcomes, release, revision, second, service, succeeded,
+};
 
 /// Begins and ends a deployment with these verdicts.
 async fn ended(ledger: &dyn Ledger, new: &NewDeployment, verdicts: &[(&str, &str, Verdict)]) -> DeploymentId {
@@ -40,6 +42,22 @@ pub(super) async fn what_was_accepted_can_be_read_when_it_is_over(ledger: &dyn L
     assert_eq!((record.id, record.new, record.journal), (id, new, entries.to_vec()));
     assert_eq!(ledger.deployment(id).await.unwrap().unwrap().notes, ["db was not touched"]);
     assert_eq!(ledger.recorded(DeploymentId(99)).await.unwrap(), None);
+}
+
+pub(super) async fn a_revision_that_changes_nothing_is_noted(ledger: &dyn Ledger) {
+    let prod = environment("prod");
+    let noted = async || ledger.standing(&prod, None).await.unwrap().unwrap().noted;
+    let first = DeploymentId(deploy(ledger, &deployment("prod", 'a', "web=1"), second(1)).await);
+    assert_eq!(noted().await, None);
+    for digit in ['b', 'c', 'c'] {
+        ledger.note_revision(first, &revision(digit)).await.unwrap();
+        assert_eq!(noted().await, Some(revision(digit)));
+    }
+    assert!(ledger.note_revision(DeploymentId(99), &revision('c')).await.is_err(), "nobody knows that deployment");
+    ended(ledger, &deployment("prod", 'd', "web=2"), &[("web", "2", crashed())]).await;
+    assert_eq!(noted().await, Some(revision('c')), "it belongs to the newest success");
+    deploy(ledger, &deployment("prod", 'e', "web=3"), second(3)).await;
+    assert_eq!(noted().await, None, "and to that alone");
 }
 
 pub(super) async fn what_success_has_proved_is_told_service_by_service(ledger: &dyn Ledger) {
