@@ -1,17 +1,17 @@
 //! Trying again what did not succeed: only a person orders that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::compare::Candidate;
 use super::sync::Wish;
 use super::{Inner, Manager, ManagerError, Permit};
 use crate::deployment::{Cause, Status};
-use crate::engine::LiveStack;
-use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
+use crate::engine::{LiveService, LiveStack};
+use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Mode as ServiceMode, Part, Plan, compose};
-use crate::ports::{Latest, NewDeployment};
+use crate::ports::{Latest, LedgerError, NewDeployment, Unproved};
 
 impl Manager {
     /// Tries again what did not succeed: in an environment that follows the source its newest revision, in another the
@@ -79,6 +79,27 @@ impl Inner {
         self.begin(permit, new).await
     }
 
+    /// The services that run what no deployment has seen succeed. One that was put back since, by Swarm itself or by hand,
+    /// runs what was proved before; what was written by other means is nobody's promise.
+    pub(crate) async fn unproved(
+        &self,
+        name: &EnvironmentName,
+        stack: &StackName,
+        live: &BTreeMap<String, LiveService>,
+    ) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        let mut unproved = self.ports.ledger.unproved(name).await?;
+        if unproved.is_empty() {
+            return Ok(unproved);
+        }
+        let standing = self.ports.ledger.standing(name, None).await?.unwrap_or_default();
+        unproved.retain(|service, _| {
+            let writer = live.get(&stack.scope(service)).and_then(|live| plan::written_by(&live.spec));
+            let proved = standing.services.get(service).and_then(|stood| stood.told_by);
+            writer > proved
+        });
+        Ok(unproved)
+    }
+
     /// Has the services watched to a verdict that a plan would leave as they are although what is live has never
     /// succeeded: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
     pub(super) async fn watch_unproved(
@@ -87,14 +108,11 @@ impl Inner {
         live: &LiveStack,
         plan: &mut Plan,
     ) -> Result<(), ManagerError> {
-        let unproved = self.ports.ledger.unproved(&environment.name).await?;
+        let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
         for action in &mut plan.actions {
             let ActionKind::LeaveService { service, version } = &action.kind else { continue };
             let Some(known) = unproved.get(service) else { continue };
             let Some(found) = live.services.get(&environment.stack.scope(service)) else { continue };
-            if plan::written_by(&found.spec).is_none() {
-                continue;
-            }
             if ServiceMode::of(&found.spec).is_job() {
                 if let Some(again) = plan::restart(live, &environment.stack, service) {
                     let reason = format!("deployment {} did not see it end well", known.deployment);

@@ -156,7 +156,7 @@ impl Inner {
         }
         if is_forced {
             self.watch_unproved(environment, &live, &mut plan).await?;
-        } else if let Some(failed) = self.still_live(environment, &plan).await? {
+        } else if let Some(failed) = self.still_live(environment, &live, &plan).await? {
             return Err(ManagerError::StillLive(failed));
         } else if let Some(count) = mass_removal(&plan) {
             return Err(ManagerError::MassRemoval(count));
@@ -192,11 +192,16 @@ impl Inner {
     }
 
     /// The deployment whose failed specs a plan would leave as they are, where there is nothing else to do.
-    async fn still_live(&self, environment: &Environment, plan: &Plan) -> Result<Option<DeploymentId>, ManagerError> {
+    async fn still_live(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+        plan: &Plan,
+    ) -> Result<Option<DeploymentId>, ManagerError> {
         if plan.has_writes() {
             return Ok(None);
         }
-        let unproved = self.ports.ledger.unproved(&environment.name).await?;
+        let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
         let left = plan.actions.iter().filter_map(|action| action.kind.service());
         Ok(left.filter_map(|service| unproved.get(service)).map(|unproved| unproved.deployment).max())
     }

@@ -51,11 +51,12 @@ impl Rollout<'_> {
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        let unproved = self.inner.ports.ledger.unproved(self.permit.environment()).await?;
         let seen = match self.inner.ports.swarm.observe(&self.stack).await {
-            Ok(seen) => health::judge_stack(&self.stack, &seen, self.inner.ports.clock.now()),
+            Ok(seen) => seen,
             Err(error) => return Ok(vec![format!("nobody could look at the services that were not touched: {error}")]),
         };
+        let unproved = self.inner.unproved(self.permit.environment(), &self.stack, &seen.services).await?;
+        let seen = health::judge_stack(&self.stack, &seen, self.inner.ports.clock.now());
         let note = |service: &&ServiceName| match (seen.get(*service), unproved.get(*service)) {
             (Some(health), _) if health.status == HealthStatus::Unhealthy => {
                 let error = health.error.as_deref().unwrap_or("see its tasks");

@@ -1,5 +1,6 @@
 //! What has not proved itself is neither restored nor spoken of as if it had been tried.
 
+use super::orders::person;
 use super::*;
 
 impl World {
@@ -48,4 +49,33 @@ async fn a_service_that_had_never_worked_is_not_taken_out_by_a_rollback() {
     world.until_over("preprod", |last| last.id == id && last.status == Status::Success).await;
     assert_eq!(world.swarm.image("lab-preprod_cache").as_deref(), Some("cache:1"));
     assert_eq!(world.swarm.image("lab-preprod_web").as_deref(), Some("web:2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_put_back_is_not_spoken_of_as_what_failed() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    let before = world.swarm.spec("lab-preprod_db").unwrap();
+    world.swarm.slow_down("db:2");
+    world.push_to("1", "2", Status::Failed).await;
+    // As `docker service rollback` does.
+    world.swarm.tamper("lab-preprod_db", |spec| *spec = before);
+    world.swarm.recover("lab-preprod_db");
+    let reverted = world.push_to("1", "1", Status::Success).await;
+    assert_eq!(world.notes(reverted).await, Vec::<String>::new());
+    world.until("no problem", |live| live.environments[&name("preprod")].problem.is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_watched_again_in_vain_still_counts_as_not_proved() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.slow_down("db:2");
+    world.push_to("1", "2", Status::Failed).await;
+    let again = world.manager.retry(person(), &name("preprod")).await.unwrap();
+    world.until_over("preprod", |last| last.id == again && last.status == Status::Failed).await;
+    world.push_to("2", "2", Status::Success).await;
+    let same = world.manager.retry(person(), &name("preprod")).await.unwrap();
+    let plan = world.ledger.recorded(same).await.unwrap().unwrap().new.plan;
+    assert!(plan.actions.iter().any(|action| action.reason.contains("it is watched again")), "{plan:#?}");
 }
