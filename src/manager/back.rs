@@ -83,18 +83,46 @@ impl Inner {
                 finding.message
             );
         }
-        if way.actions.is_empty() {
-            info!(deployment.id = id.0, environment = %environment.name, "Everything is as it was before");
-            return Ok(None);
+        let mut open = match self.begun(id).await? {
+            Some(begun) => begun,
+            None if way.actions.is_empty() => {
+                info!(deployment.id = id.0, environment = %environment.name, "Everything is as it was before");
+                return Ok(None);
+            }
+            None => self.begin_return(environment, id, by, &way).await?,
+        };
+        for finding in way.left {
+            let service = finding.service.map(|service| format!("{service}: ")).unwrap_or_default();
+            let entry = JournalEntry::Noted { message: format!("{service}{}", finding.message) };
+            if !open.journal.contains(&entry) {
+                self.ports.ledger.journal(open.id, &entry, self.ports.clock.now()).await?;
+                open.journal.push(entry);
+            }
         }
-        let (release, stack) = self.before(environment, id, &way).await?;
-        let mut plan = Plan { actions: way.actions, ..Plan::default() };
+        Ok(Some(open))
+    }
+
+    /// The return from a deployment that an earlier try has begun without coming any further.
+    async fn begun(&self, from: DeploymentId) -> Result<Option<OpenDeployment>, ManagerError> {
+        let unfinished = self.ports.ledger.unfinished().await?;
+        Ok(unfinished.into_iter().find(|open| open.new.cause == Cause::Return { from }))
+    }
+
+    async fn begin_return(
+        &self,
+        environment: &Environment,
+        from: DeploymentId,
+        by: Actor,
+        way: &WayBack,
+    ) -> Result<OpenDeployment, ManagerError> {
+        let (release, stack) = self.before(environment, from, way).await?;
+        let mut plan = Plan { actions: way.actions.clone(), ..Plan::default() };
         if let Some(own) = self.own_service(&environment.stack).await? {
             plan.put_last(&own);
         }
         let new = NewDeployment {
             environment: environment.name.clone(),
-            cause: Cause::Return { from: id },
+            cause: Cause::Return { from },
             actor: by,
             content_hash: content_hash(&stack)?,
             release,
@@ -104,14 +132,7 @@ impl Inner {
         };
         let id = self.ports.ledger.begin(&new).await?;
         info!(deployment.id = id.0, environment = %new.environment, actor = %new.actor, "Going back");
-        let mut journal = Vec::new();
-        for finding in way.left {
-            let service = finding.service.map(|service| format!("{service}: ")).unwrap_or_default();
-            let entry = JournalEntry::Noted { message: format!("{service}{}", finding.message) };
-            self.ports.ledger.journal(id, &entry, self.ports.clock.now()).await?;
-            journal.push(entry);
-        }
-        Ok(Some(OpenDeployment { id, new, journal }))
+        Ok(OpenDeployment { id, new, journal: Vec::new() })
     }
 
     /// The release that stands once the services on the way back are as they were: those as they stood before the

@@ -184,17 +184,26 @@ impl Inner {
             error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
             let message = format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended");
             self.board.problem(name, Some(message), self.ports.clock.now());
+            let Some(known) = self.unfinished_again().await?.into_iter().find(|known| known.id == id) else {
+                // It was closed, and only the answer was lost.
+                self.board.problem(name, before, self.ports.clock.now());
+                return self.closed(id).await;
+            };
+            open = known;
+        }
+    }
+
+    /// What is not over, as soon as the ledger can say that again: an older journal would lack what was written since.
+    /// `None` where the process is to stop.
+    async fn unfinished_again(&self) -> Option<Vec<OpenDeployment>> {
+        loop {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(RECORD_AGAIN) => (),
             }
-            if let Ok(unfinished) = self.ports.ledger.unfinished().await {
-                let Some(known) = unfinished.into_iter().find(|known| known.id == id) else {
-                    // It was closed, and only the answer was lost.
-                    self.board.problem(name, before, self.ports.clock.now());
-                    return self.closed(id).await;
-                };
-                open = known;
+            match self.ports.ledger.unfinished().await {
+                Ok(unfinished) => return Some(unfinished),
+                Err(failure) => error!(error = %failure, "The ledger cannot be read"),
             }
         }
     }

@@ -46,6 +46,10 @@ struct Memory {
     lose_finish: bool,
     /// Whether no later process could go on with it.
     is_nameless: bool,
+    /// Whether nobody can read what is not over.
+    hides_unfinished: bool,
+    /// Whether writes fail from the next deployment on that is begun.
+    fails_after_begin: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +84,16 @@ impl FakeLedger {
     /// The next closing of a deployment is done, but its answer is an error.
     pub fn lose_finish(&self) {
         self.memory().lose_finish = true;
+    }
+
+    /// From now on what is not over cannot be read, or can again.
+    pub fn hide_unfinished(&self, hidden: bool) {
+        self.memory().hides_unfinished = hidden;
+    }
+
+    /// Refuses every write that comes after the next deployment has been accepted.
+    pub fn fail_after_begin(&self) {
+        self.memory().fails_after_begin = true;
     }
 
     /// How an environment was when that was last recorded.
@@ -303,6 +317,9 @@ impl Ledger for FakeLedger {
         for (service, version, from) in planned {
             memory.add_row(id, service, version, from);
         }
+        if std::mem::take(&mut memory.fails_after_begin) {
+            memory.trouble = Some("the disk is full".to_owned());
+        }
         Ok(id)
     }
 
@@ -341,6 +358,9 @@ impl Ledger for FakeLedger {
 
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
         let memory = self.memory();
+        if memory.hides_unfinished {
+            return Err(refused("the disk did not answer".to_owned()));
+        }
         let open = (1..).map(DeploymentId).zip(&memory.attempts).filter(|(_, attempt)| attempt.ended.is_none());
         Ok(open
             .map(|(id, attempt)| OpenDeployment { id, new: attempt.new.clone(), journal: attempt.journal.clone() })
