@@ -1,5 +1,6 @@
 //! The flows, over fakes that behave and a clock that does not wait.
 
+mod doubts;
 mod ledger;
 mod orders;
 mod preflight;

@@ -52,8 +52,11 @@ impl Rollout<'_> {
             match self.send(write).await {
                 Ok(id) => break id,
                 Err(SwarmError::NameTaken(message)) => match self.own_object(write).await {
-                    Some(id) => break id,
-                    None => return Err(Interrupted::Refused(message)),
+                    Ok(Some(id)) => break id,
+                    Ok(None) => return Err(Interrupted::Refused(message)),
+                    // Nobody has seen whose it is.
+                    Err(_) if !self.is_late() => self.pause().await?,
+                    Err(error) => return Err(Interrupted::Refused(error.to_string())),
                 },
                 // Labels that an earlier try has written, or somebody else: the next plan looks at them again.
                 Err(SwarmError::OutOfSequence) => break String::new(),
@@ -75,18 +78,18 @@ impl Rollout<'_> {
     }
 
     /// The id of an object of that name that carries this stack's label and holds the same: an earlier try has made it.
-    async fn own_object(&self, write: &Write) -> Option<String> {
-        let live = self.inner.ports.swarm.live(&self.stack).await.ok()?;
+    async fn own_object(&self, write: &Write) -> Result<Option<String>, SwarmError> {
+        let live = self.inner.ports.swarm.live(&self.stack).await?;
         let (objects, spec) = match write {
             Write::CreateNetwork { spec } => (live.networks, spec),
             Write::CreateSecret { spec } => (live.secrets, spec),
             Write::CreateConfig { spec } => (live.configs, spec),
-            _ => return None,
+            _ => return Ok(None),
         };
-        let object = objects.get(spec.get("Name")?.as_str()?)?;
+        let Some(object) = spec["Name"].as_str().and_then(|name| objects.get(name)) else { return Ok(None) };
         let is_same = |label: &str| object.labels.get(label).map(String::as_str) == spec["Labels"][label].as_str();
         let ours = object.labels.get(NAMESPACE_LABEL).is_some_and(|stack| stack == self.stack.as_str());
-        (ours && is_same(CONTENT_LABEL)).then(|| object.id.clone())
+        Ok((ours && is_same(CONTENT_LABEL)).then(|| object.id.clone()))
     }
 
     /// Writes one service, or finds that it was written.

@@ -37,6 +37,8 @@ struct World {
     unreachable: bool,
     hidden: bool,
     lose_answers: u32,
+    /// Whether the next name that is taken is followed by a look that fails, and whether that look comes now.
+    stumbles: (bool, bool),
     digests: BTreeMap<String, String>,
     lost: BTreeSet<String>,
     asked: Vec<String>,
@@ -121,6 +123,11 @@ impl FakeSwarm {
     /// The next writes are done, but their answers never arrive.
     pub fn lose_answers(&self, count: u32) {
         self.world().lose_answers = count;
+    }
+
+    /// The next answer that a name is taken is followed by one look at the stack that fails.
+    pub fn stumble(&self) {
+        self.world().stumbles.0 = true;
     }
 
     /// A registry knows this image by this digest from now on.
@@ -371,8 +378,8 @@ impl Swarm for FakeSwarm {
     }
 
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
-        let world = self.reach()?;
-        if world.hidden {
+        let mut world = self.reach()?;
+        if std::mem::take(&mut world.stumbles.1) || world.hidden {
             return Err(unreachable_engine());
         }
         let of = |wanted: &str| {
@@ -401,7 +408,11 @@ impl Swarm for FakeSwarm {
 
     async fn apply(&self, write: &Write) -> Result<String, SwarmError> {
         let mut world = self.reach()?;
-        let done = world.write(write)?;
+        let done = world.write(write);
+        if matches!(done, Err(SwarmError::NameTaken(_))) {
+            world.stumbles.1 |= std::mem::take(&mut world.stumbles.0);
+        }
+        let done = done?;
         world.writes.push(write.clone());
         let lost = world.lose_answers > 0;
         world.lose_answers = world.lose_answers.saturating_sub(1);
