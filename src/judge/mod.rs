@@ -27,6 +27,7 @@ pub(crate) use self::look::{Look, Slot, cut, is_before_end, is_failure, label};
 pub use self::timing::Timing;
 pub use self::watch::Watch;
 use crate::deployment::{Evidence, Verdict};
+use crate::engine::UpdateStatus;
 use crate::live::ServicePhase;
 use crate::names::DeploymentId;
 
@@ -49,6 +50,17 @@ pub struct Target {
     pub tasks_before: BTreeSet<String>,
     /// The iteration of a job before.
     pub job_iteration_before: Option<u64>,
+    /// When the update began that the service showed before: what Swarm says of that one is no word about this write.
+    #[serde(default)]
+    pub update_before: Option<String>,
+}
+
+impl Target {
+    /// Whether Swarm is on its way back, or has gone back, from an update that began after this write.
+    pub(crate) fn was_taken_back(&self, update: Option<&UpdateStatus>) -> bool {
+        let Some(update) = update.filter(|update| update.state.starts_with("rollback")) else { return false };
+        self.update_before.is_none() || update.started_at != self.update_before
+    }
 }
 
 /// What the observations so far say of a service.

@@ -52,6 +52,7 @@ impl Case {
             version_before: is_update.then_some(10),
             tasks_before: ["a1", "a2"].map(str::to_owned).into(),
             job_iteration_before: None,
+            update_before: None,
         };
         Self { target, spec: stamped }
     }

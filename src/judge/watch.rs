@@ -186,13 +186,14 @@ impl Watch {
             return None;
         }
         let is_prior = self.target.prior.as_ref().is_some_and(|prior| is_as_written(prior, live, &self.networks));
+        let is_back = is_prior && self.target.was_taken_back(look.service.update.as_ref());
         match look.update_state() {
-            "rollback_paused" if is_prior => {
+            "rollback_paused" if is_back => {
                 self.account(look, false);
                 let message = words::rollback_failed(look.update_message(), self.why());
                 Some(self.fail(FailureReason::RollbackFailed, message))
             }
-            "rollback_started" | "rollback_completed" if is_prior => {
+            "rollback_started" | "rollback_completed" if is_back => {
                 if self.rollback.is_none() {
                     self.rollback = Some(look.update_message().to_owned());
                     // What is counted from here on are tasks of the prior spec.

@@ -213,6 +213,7 @@ impl Rollout<'_> {
             // What has ended so far was judged before.
             tasks_before: before.observation.tasks.iter().filter(over).map(|task| task.id.clone()).collect(),
             job_iteration_before: None,
+            update_before: None,
         };
         Submitted::Accepted(Box::new(self.watch(target, before)))
     }
@@ -259,6 +260,7 @@ impl Rollout<'_> {
             version_before,
             tasks_before: tasks.map(|task| task.id.clone()).collect(),
             job_iteration_before: live.and_then(|live| live.job_iteration),
+            update_before: live.and_then(|live| live.update.as_ref()?.started_at.clone()),
         }
     }
 
@@ -303,8 +305,7 @@ fn settled(target: &Target, live: Option<&LiveService>) -> Settled {
 }
 
 fn has_gone_back(live: &LiveService, target: &Target) -> bool {
-    let rollback = live.update.as_ref().is_some_and(|update| update.state.starts_with("rollback"));
-    rollback && target.version_before.is_some_and(|before| live.version > before)
+    target.was_taken_back(live.update.as_ref()) && target.version_before.is_some_and(|before| live.version > before)
 }
 
 /// Whether a spec is the one of this deployment: its number alone would not do, as one may come again when a database has
@@ -329,5 +330,62 @@ fn stamped(write: &Write, target: &Target) -> Write {
 fn at_version(write: &mut Write, fresh: Option<u64>) {
     if let (Write::UpdateService { version, .. }, Some(fresh)) = (write, fresh) {
         *version = fresh;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::UpdateStatus;
+    use crate::names::DeploymentId;
+
+    /// The write of a service that stood at version 10 with the update of `before`; later it shows the prior spec, version
+    /// 11, and that state of the update of `now`.
+    #[track_caller]
+    fn check(before: Option<&str>, state: &str, now: Option<&str>, was_taken: bool) {
+        let spec = |image: &str| json!({"Name": "lab_db", "TaskTemplate": {"ContainerSpec": {"Image": image}}});
+        let target = Target {
+            full_name: "lab_db".to_owned(),
+            deployment: DeploymentId(7),
+            spec: Some(plan::stamped(&spec("db:2"), DeploymentId(7))),
+            prior: Some(spec("db:1")),
+            service_id: Some("s1".to_owned()),
+            version_before: Some(10),
+            tasks_before: BTreeSet::new(),
+            job_iteration_before: None,
+            update_before: before.map(str::to_owned),
+        };
+        let status = |started: &str| UpdateStatus {
+            state: state.to_owned(),
+            started_at: Some(started.to_owned()),
+            message: String::new(),
+        };
+        let live = LiveService {
+            id: "s1".to_owned(),
+            version: 11,
+            spec: spec("db:1"),
+            update: now.map(status),
+            job_iteration: None,
+            desired_tasks: 1,
+        };
+        match settled(&target, Some(&live)) {
+            Settled::Accepted => assert!(was_taken, "{before:?} {state} {now:?}"),
+            Settled::Again(version) => assert!(!was_taken && version == Some(11), "{before:?} {state} {now:?}"),
+            Settled::Superseded(message) | Settled::Unknown(message) => panic!("{message}"),
+        }
+    }
+
+    #[test]
+    fn a_rollback_from_before_the_write_does_not_show_that_it_was_done() {
+        check(Some("10:00"), "rollback_completed", Some("10:00"), false);
+        check(Some("10:00"), "rollback_started", Some("10:00"), false);
+        check(Some("10:00"), "rollback_completed", Some("10:07"), true);
+        check(None, "rollback_completed", Some("10:07"), true);
+        check(None, "completed", Some("10:07"), false);
+        check(None, "", None, false);
     }
 }

@@ -156,6 +156,7 @@ mod tests {
                 version_before: None,
                 tasks_before: BTreeSet::new(),
                 job_iteration_before: None,
+                update_before: None,
             };
             JournalEntry::Intent { action, target: Some(target) }
         };

@@ -98,6 +98,7 @@ async fn a_deployment_is_kept_whole_until_it_is_over(ledger: &dyn Ledger) {
         version_before: Some(7),
         tasks_before: ["task".to_owned()].into(),
         job_iteration_before: None,
+        update_before: None,
     };
     let entries = [
         JournalEntry::Intent { action: 0, target: Some(target) },
@@ -558,6 +559,7 @@ async fn what_was_watched_of_a_service_can_be_found_again(ledger: &dyn Ledger) {
         version_before: None,
         tasks_before: [].into(),
         job_iteration_before: None,
+        update_before: None,
     };
     for (action, name) in ["web", "db"].into_iter().enumerate() {
         let entry = JournalEntry::Intent { action, target: Some(target(name)) };
