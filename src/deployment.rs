@@ -104,6 +104,11 @@ impl CauseKind {
 }
 
 impl Cause {
+    /// Whether it brings what a hold keeps out. Going back and restarting are what a hold is there for.
+    pub fn is_held_back(&self) -> bool {
+        matches!(self, Self::Sync | Self::Promotion { .. } | Self::Retry { .. })
+    }
+
     /// Its kind.
     pub fn kind(&self) -> CauseKind {
         match self {

@@ -445,7 +445,7 @@ pub struct Unproved {
 /// The memory: SQLite.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Accepts a deployment: durable before this returns.
+    /// Accepts a deployment, unless another one runs here or a hold keeps it out: durable before this returns.
     async fn begin(&self, new: &NewDeployment) -> Result<DeploymentId, LedgerError>;
 
     /// Adds to a deployment's journal: durable before this returns.
@@ -553,6 +553,9 @@ pub enum LedgerError {
     /// Another deployment of the environment is not over.
     #[error("deployment {0} is still in progress")]
     Busy(DeploymentId),
+    /// The environment is held, and what was to be begun brings something new.
+    #[error("environment `{0}` is held by {by}", by = .1.by)]
+    Held(EnvironmentName, Box<Hold>),
     /// The database failed: full, locked, damaged.
     #[error("the database failed: {detail}")]
     Failed {

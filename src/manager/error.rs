@@ -122,6 +122,7 @@ impl From<LedgerError> for ManagerError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Busy(id) => Self::Busy(id),
+            LedgerError::Held(environment, hold) => Self::Held(environment, hold),
             other @ LedgerError::Failed { .. } => Self::Ledger(other),
         }
     }

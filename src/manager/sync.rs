@@ -111,6 +111,8 @@ impl Inner {
         };
         let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
             Ok(_) | Err(ManagerError::UpToDate) => (true, None),
+            // Held while it was prepared: the hold says so itself.
+            Err(ManagerError::Held(..)) => return,
             Err(error) => (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short()))),
         };
         if let Some(problem) = &problem {

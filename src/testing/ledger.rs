@@ -312,6 +312,10 @@ impl Ledger for FakeLedger {
         if let Some((id, _)) = running {
             return Err(LedgerError::Busy(id));
         }
+        let hold = memory.open_holds().remove(&new.environment);
+        if let Some(hold) = hold.filter(|_| new.cause.is_held_back()) {
+            return Err(LedgerError::Held(new.environment.clone(), Box::new(hold)));
+        }
         let id = DeploymentId(next_id(&memory.attempts));
         memory.attempts.push(Attempt { new: new.clone(), journal: Vec::new(), ended: None });
         for (service, version, from) in planned {

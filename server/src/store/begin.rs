@@ -10,6 +10,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::codec::to_json;
 use super::error::{failed, refused};
+use super::hold;
 
 /// What a deployment is to do to one service: a row of history to be.
 #[derive(Debug, Serialize)]
@@ -27,6 +28,12 @@ pub(super) async fn begin(writer: &SqlitePool, new: &NewDeployment) -> Result<De
     let mut transaction = writer.begin_with("begin immediate").await.map_err(failed)?;
     if let Some(running) = running(&mut transaction, &new.environment).await? {
         return Err(LedgerError::Busy(running));
+    }
+    // In the transaction that accepts it: nobody can hold the environment in between.
+    if new.cause.is_held_back()
+        && let Some(hold) = hold::of(&mut transaction, &new.environment).await?
+    {
+        return Err(LedgerError::Held(new.environment.clone(), Box::new(hold)));
     }
     let stack = store_stack(&mut transaction, &to_json(&new.stack)).await?;
     let id = insert_attempt(&mut transaction, new, &stack).await?;

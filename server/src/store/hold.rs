@@ -61,6 +61,31 @@ async fn end(
     Ok(ended.rows_affected() > 0)
 }
 
+/// The hold that an environment is under.
+pub(super) async fn of(
+    connection: &mut SqliteConnection,
+    environment: &EnvironmentName,
+) -> Result<Option<Hold>, LedgerError> {
+    let environment = environment.as_str();
+    let row = sqlx::query!(
+        "select held_by, reason, held_at, newer_than from holds where environment = ? and resumed_at is null",
+        environment
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(failed)?;
+    row.map(|row| {
+        let what = || format!("the hold of `{environment}`");
+        Ok(Hold {
+            by: Actor::from(row.held_by),
+            since: Timestamp::from_millis(row.held_at),
+            reason: parse(&row.reason, what)?,
+            newer_than: parse_optional(row.newer_than.as_deref(), what)?,
+        })
+    })
+    .transpose()
+}
+
 /// The environments that are held.
 pub(super) async fn holds(readers: &SqlitePool) -> Result<BTreeMap<EnvironmentName, Hold>, LedgerError> {
     let rows = sqlx::query!(

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::deployment::{Cause, Verdict};
+use crate::hold::Hold;
 use crate::live::Progress;
 use crate::ports::{JournalEntry, LedgerError};
+use crate::time::Timestamp;
 
 const WITH_CONFIG: &str = "
 services:
@@ -206,6 +208,27 @@ async fn a_held_environment_gets_nothing_new_but_may_be_rolled_back_and_restarte
     assert!(blockers.iter().any(|blocker| blocker.message.contains("moving house")), "{blockers:?}");
     let id = world.manager.restart(person(), &name("prod"), &"web".parse().unwrap()).await.unwrap();
     world.until_over("prod", |progress| progress.id == id && progress.status == Status::Success).await;
+    world.manager.resume(person(), &name("preprod")).await.unwrap();
+    world.until_version("lab-preprod_web", "web:2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_comes_while_a_deployment_is_prepared_keeps_it_out() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    let plan = world.manager.compare(&name("prod"), None).await.unwrap();
+    let reason = "moving house".parse().unwrap();
+    let hold = Hold { by: person(), since: Timestamp::from_millis(0), reason, newer_than: None };
+    // As it is between the first look at holds and the moment of acceptance: nobody here knows of it yet.
+    for environment in ["preprod", "prod"] {
+        world.ledger.hold(&name(environment), &hold).await.unwrap();
+    }
+    let refused = world.promote(None, plan.plan_hash.as_deref()).await;
+    assert!(matches!(refused, Err(ManagerError::Held(..))), "{refused:?}");
+    world.push("2", "1");
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!(world.swarm.image("lab-preprod_web").as_deref(), Some("web:1"));
+    assert_eq!(world.problem("preprod"), None, "a hold is no problem");
     world.manager.resume(person(), &name("preprod")).await.unwrap();
     world.until_version("lab-preprod_web", "web:2").await;
 }

@@ -11,9 +11,10 @@ use release_manager::testing::FakeLedger;
 use release_manager::watched::{After, Soak};
 
 use super::orders::{
-    a_hold_lasts_until_it_is_ended_and_one_replaces_the_other, a_revision_that_changes_nothing_is_noted,
-    the_newest_try_from_the_source_is_known, what_success_has_proved_is_told_service_by_service,
-    what_was_accepted_can_be_read_when_it_is_over, what_was_written_without_success_is_unproved,
+    a_hold_keeps_out_what_is_new_and_nothing_else, a_hold_lasts_until_it_is_ended_and_one_replaces_the_other,
+    a_revision_that_changes_nothing_is_noted, the_newest_try_from_the_source_is_known,
+    what_success_has_proved_is_told_service_by_service, what_was_accepted_can_be_read_when_it_is_over,
+    what_was_written_without_success_is_unproved,
 };
 use super::samples::{
     Scratch, crashed, deploy, deployment, environment, outcome, outcomes, release, revision, second, service, succeeded,
@@ -43,6 +44,7 @@ macro_rules! promises {
 promises! {
     releases_come_newest_first_page_by_page
     a_revision_that_changes_nothing_is_noted
+    a_hold_keeps_out_what_is_new_and_nothing_else
     a_deployment_is_kept_whole_until_it_is_over
     a_second_deployment_of_an_environment_is_refused_with_the_number_of_the_first
     environments_do_not_wait_for_each_other

@@ -3,7 +3,7 @@
 use release_manager::deployment::{Cause, Outcome, Verdict};
 use release_manager::hold::Hold;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName};
-use release_manager::ports::{JournalEntry, Ledger, NewDeployment, Standing};
+use release_manager::ports::{JournalEntry, Ledger, LedgerError, NewDeployment, Standing};
 
 use super::samples::{
     crashed, deploy, deployment, environment, outcomes, release, revision, second, service, succeeded,
@@ -140,6 +140,24 @@ pub(super) async fn what_was_written_without_success_is_unproved(ledger: &dyn Le
     assert_eq!(unproved().await, [format!("d-stopped@{first}"), format!("f-gone@{first}")]);
     ledger.finish(running, &outcomes(&[("d-stopped", "2", succeeded())]), second(4)).await.unwrap();
     assert_eq!(unproved().await, [format!("f-gone@{first}")]);
+}
+
+pub(super) async fn a_hold_keeps_out_what_is_new_and_nothing_else(ledger: &dyn Ledger) {
+    let reason = "moving house".parse().unwrap();
+    let hold = Hold { by: Actor::Person("ada".to_owned()), since: second(1), reason, newer_than: None };
+    ledger.hold(&environment("prod"), &hold).await.unwrap();
+    let of = |cause: Cause| NewDeployment { cause, ..deployment("prod", 'a', "web=1") };
+    let from = environment("preprod");
+    for new in [Cause::Sync, Cause::Promotion { from }, Cause::Retry { of: DeploymentId(1) }] {
+        let refused = ledger.begin(&of(new)).await;
+        assert!(matches!(&refused, Err(LedgerError::Held(_, known)) if **known == hold), "{refused:?}");
+    }
+    for other in [Cause::Rollback { to: DeploymentId(1) }, Cause::Return { from: DeploymentId(1) }] {
+        ended(ledger, &of(other), &[("web", "1", succeeded())]).await;
+    }
+    deploy(ledger, &deployment("preprod", 'b', "web=1"), second(2)).await;
+    ledger.resume(&environment("prod"), &Actor::System, second(3)).await.unwrap();
+    deploy(ledger, &of(Cause::Sync), second(4)).await;
 }
 
 pub(super) async fn a_hold_lasts_until_it_is_ended_and_one_replaces_the_other(ledger: &dyn Ledger) {
