@@ -141,6 +141,10 @@ impl Objects {
             // The first of the family may have been removed, or nobody can read it: what is known to hold the content is
             // not made a second time.
             None | Some(Content::Unreadable) if existing.contains_key(&rotated) => self.rename(kind, name, rotated),
+            None if let Some((first, live)) = first_of_family(existing, name, spec, &digest) => {
+                self.label(kind, first, spec, Some(live));
+                self.rename(kind, name, first.to_owned());
+            }
             None => self.creates.push(creation(kind, name, spec, &digest, "it does not exist yet".to_owned())),
             Some(Content::Same) => self.label(kind, name, spec, live),
             Some(Content::Unreadable) => {
@@ -203,6 +207,20 @@ impl Objects {
     }
 }
 
+/// The object that holds the wanted content under the name that it had before any rotation: services that use it stay as
+/// they are.
+fn first_of_family<'a>(
+    existing: &'a BTreeMap<String, LiveObject>,
+    name: &str,
+    spec: &Value,
+    digest: &str,
+) -> Option<(&'a str, &'a LiveObject)> {
+    let is_it = |(first, live): &(&String, &LiveObject)| {
+        rotated_name(first, digest) == name && matches!(compare(live, spec, digest), Content::Same)
+    };
+    existing.iter().find(is_it).map(|(first, live)| (first.as_str(), live))
+}
+
 /// How the content of an existing object compares.
 enum Content {
     Same,
@@ -261,8 +279,8 @@ fn create(object: &str, name: String, reason: String, write: Write) -> Action {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan;
     use super::super::testkit::{applied, deployed, foreign, stack};
+    use super::super::{Part, compose, plan};
     use super::*;
 
     fn with_label(value: &str) -> Stack {
@@ -282,6 +300,29 @@ mod tests {
         assert_eq!(live.configs["home_conf"].labels["tier"], "front");
         assert!(live.configs["home_conf"].labels.contains_key(CONTENT_LABEL));
         assert!(!plan(&with_label("front"), &live, None).has_writes());
+    }
+
+    #[test]
+    fn a_service_whose_content_has_not_changed_stays_as_it_is_when_another_gets_a_new_one() {
+        let both = |content: &str| {
+            let stack = stack("web=app:1 db=pg:16").config("home_conf", content);
+            stack.reads_config("web", "home_conf").reads_config("db", "home_conf")
+        };
+        let (old, new) = (both("old"), both("new"));
+        let live = deployed(&old);
+        let part = |stack, service: &str| Part { stack, services: [service.parse().unwrap()].into() };
+        let whole = compose(&old.name, &[part(&new, "web"), part(&old, "db")]);
+        let todo = plan(&whole, &live, None);
+        let written: Vec<&str> = todo
+            .actions
+            .iter()
+            .filter(|action| action.write.is_some())
+            .filter_map(|action| action.kind.service().map(|service| service.as_str()))
+            .collect();
+        assert_eq!(written, ["web"], "{todo:#?}");
+        let live = applied(&live, &todo, false);
+        assert!(!plan(&whole, &live, None).has_writes(), "and again");
+        assert_eq!(live.configs.len(), 2);
     }
 
     #[test]
