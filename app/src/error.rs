@@ -95,7 +95,8 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::NoWayBack(_)
             | Error::HealedBefore
             | Error::NotLeading { .. }
-            | Error::MassRemoval(_) => Kind::Invalid,
+            | Error::MassRemoval(_)
+            | Error::StrangerRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
             Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) | Error::NotHeld(_) => Kind::UpToDate,

@@ -59,8 +59,11 @@ pub enum ManagerError {
     )]
     StillLive(DeploymentId),
     /// A machine does not empty a stack.
-    #[error("it would remove {0} services, more than would stay: retry it by hand if that is meant")]
+    #[error("it would remove {0} services, at least as many as would stay: retry it by hand if that is meant")]
     MassRemoval(usize),
+    /// Nor does it take out what it has not brought.
+    #[error("it would remove `{0}`, which no deployment has brought here: retry it by hand if that is meant")]
+    StrangerRemoval(ServiceName),
     /// It follows no revision.
     #[error("environment `{0}` does not follow the source: promote to it instead")]
     NotAutomatic(EnvironmentName),

@@ -160,8 +160,8 @@ impl Inner {
             self.watch_unproved(environment, &live, &mut plan).await?;
         } else if let Some(failed) = self.still_live(environment, &live, &plan).await? {
             return Err(ManagerError::StillLive(failed));
-        } else if let Some(count) = mass_removal(&plan) {
-            return Err(ManagerError::MassRemoval(count));
+        } else {
+            may_be_removed(&plan, &stack, &live)?;
         }
         let latest = self.ports.ledger.latest(&environment.name).await?;
         let failed = latest.filter(|latest| latest.status != Status::Success).map(|latest| latest.id);
@@ -255,10 +255,22 @@ fn images(
     (kept, asked)
 }
 
-/// How many services would go, if that is more than a machine may take out by itself: at least two and over half.
-fn mass_removal(plan: &Plan) -> Option<usize> {
+/// What a machine may not take out by itself: a service that no deployment has brought, or so many at once that the file
+/// may have been read wrongly (two or more, and as many as would stay).
+fn may_be_removed(plan: &Plan, stack: &Stack, live: &LiveStack) -> Result<(), ManagerError> {
     let count = |wanted: fn(&ActionKind) -> bool| plan.actions.iter().filter(|action| wanted(&action.kind)).count();
     let removed = count(|kind| matches!(kind, ActionKind::RemoveService { .. }));
     let kept = count(|kind| matches!(kind, ActionKind::UpdateService { .. } | ActionKind::LeaveService { .. }));
-    (removed >= 2 && removed > kept).then_some(removed)
+    if removed >= 2 && removed >= kept {
+        return Err(ManagerError::MassRemoval(removed));
+    }
+    let is_ours = |service: &ServiceName| {
+        live.services.get(&stack.name.scope(service)).is_some_and(|live| plan::written_by(&live.spec).is_some())
+    };
+    let removed = plan.actions.iter().filter_map(|action| match &action.kind {
+        ActionKind::RemoveService { service, .. } => Some(service),
+        _ => None,
+    });
+    let stranger = removed.into_iter().find(|service| !is_ours(service));
+    stranger.map_or(Ok(()), |service| Err(ManagerError::StrangerRemoval(service.clone())))
 }

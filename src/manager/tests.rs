@@ -5,6 +5,7 @@ mod ledger;
 mod orders;
 mod preflight;
 mod pinned;
+mod removals;
 mod revisions;
 mod unproved;
 

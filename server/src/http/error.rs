@@ -267,7 +267,8 @@ impl From<ManagerError> for Problem {
             | ManagerError::NotProved(_)
             | ManagerError::NoWayBack(_)
             | ManagerError::HealedBefore
-            | ManagerError::MassRemoval(_) => (StatusCode::CONFLICT, "not-now"),
+            | ManagerError::MassRemoval(_)
+            | ManagerError::StrangerRemoval(_) => (StatusCode::CONFLICT, "not-now"),
             ManagerError::Held(..) => (StatusCode::CONFLICT, "held"),
             ManagerError::NotHeld(_) => (StatusCode::CONFLICT, "not-held"),
             ManagerError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
