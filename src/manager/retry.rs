@@ -23,6 +23,7 @@ impl Manager {
         inner.not_held(target)?;
         if environment.mode == Mode::Auto {
             let head = inner.ports.source.head().await?;
+            inner.note_head(&head).await;
             return inner.deploy(permit, environment, &head, Wish::Retry(actor)).await?.ok_or(ManagerError::UpToDate);
         }
         let latest = inner.ports.ledger.latest(target).await?;
