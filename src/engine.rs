@@ -111,7 +111,7 @@ impl Node {
 pub struct Observation {
     /// The services that carry the stack's label, by full name.
     pub services: BTreeMap<String, LiveService>,
-    /// All their tasks that the Engine still keeps.
+    /// All their tasks that the Engine still keeps, and those that removed services have left.
     pub tasks: Vec<Task>,
     /// The ids of the tasks that the Engine itself counts as matching the current spec of their service (the
     /// undocumented filter `_up-to-date`, which the docker command uses).

@@ -33,6 +33,9 @@ struct World {
     crashing: BTreeSet<String>,
     missing: BTreeSet<String>,
     slow: BTreeSet<String>,
+    /// The services whose tasks take their time to stop, and the tasks that removed ones have left.
+    lingering: BTreeSet<String>,
+    left: BTreeMap<String, (LiveService, Vec<Task>)>,
     writes: Vec<Write>,
     unreachable: bool,
     hidden: bool,
@@ -64,6 +67,17 @@ impl FakeSwarm {
     /// Tasks of this image are prepared until [`FakeSwarm::recover`].
     pub fn slow_down(&self, image: &str) {
         self.world().slow.insert(image.to_owned());
+    }
+
+    /// The tasks of this service run on after it has been removed, until [`FakeSwarm::leave`].
+    pub fn linger(&self, full_name: &str) {
+        self.world().lingering.insert(full_name.to_owned());
+    }
+
+    /// The tasks of a service that was removed have stopped.
+    pub fn leave(&self, full_name: &str) {
+        self.world().left.remove(full_name);
+        self.beats.send_modify(|beats| *beats += 1);
     }
 
     /// No registry has this image any more.
@@ -295,11 +309,7 @@ impl World {
     }
 
     fn of_stack(&self, stack: &StackName) -> BTreeMap<String, LiveService> {
-        let ours = |service: &LiveService| {
-            let label = service.spec.get("Labels").and_then(|labels| labels.get(NAMESPACE_LABEL));
-            label.and_then(Value::as_str) == Some(stack.as_str())
-        };
-        self.services.iter().filter(|(_, service)| ours(service)).map(|(n, s)| (n.clone(), s.clone())).collect()
+        self.services.iter().filter(|(_, service)| is_of(service, stack)).map(|(n, s)| (n.clone(), s.clone())).collect()
     }
 
     fn write(&mut self, write: &Write) -> Result<String, SwarmError> {
@@ -317,8 +327,15 @@ impl World {
                 Ok(id.clone())
             }
             Write::RemoveService { id } => {
-                self.services.retain(|_, service| service.id != *id);
-                self.tasks.remove(id);
+                let removed = self.services.iter().find(|(_, service)| service.id == *id);
+                let removed = removed.map(|(name, service)| (name.clone(), service.clone()));
+                let tasks = self.tasks.remove(id).unwrap_or_default();
+                if let Some((name, service)) = removed {
+                    self.services.remove(&name);
+                    if self.lingering.contains(&name) {
+                        self.left.insert(name, (service, tasks));
+                    }
+                }
                 Ok(id.clone())
             }
             Write::RemoveNetwork { id } | Write::RemoveSecret { id } | Write::RemoveConfig { id } => {
@@ -327,6 +344,11 @@ impl World {
             }
         }
     }
+}
+
+fn is_of(service: &LiveService, stack: &StackName) -> bool {
+    let label = service.spec.get("Labels").and_then(|labels| labels.get(NAMESPACE_LABEL));
+    label.and_then(Value::as_str) == Some(stack.as_str())
 }
 
 fn labels(spec: &Value) -> BTreeMap<String, String> {
@@ -400,8 +422,9 @@ impl Swarm for FakeSwarm {
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
         let world = self.reach()?;
         let services = world.of_stack(stack);
-        let tasks: Vec<Task> =
-            services.values().flat_map(|service| world.tasks.get(&service.id).into_iter().flatten()).cloned().collect();
+        let left = world.left.values().filter(|(service, _)| is_of(service, stack)).flat_map(|(_, tasks)| tasks);
+        let kept = services.values().flat_map(|service| world.tasks.get(&service.id).into_iter().flatten());
+        let tasks: Vec<Task> = kept.chain(left).cloned().collect();
         let current = tasks.iter().filter(|task| task.state != "shutdown").map(|task| task.id.clone());
         Ok(Observation { up_to_date: current.collect(), services, tasks, nodes: vec![node()] })
     }

@@ -42,7 +42,9 @@ pub(super) async fn observe(client: &Client, stack: &StackName) -> Result<Observ
         settled.retain(|name, seen| after.get(name).is_some_and(|service| service.id == seen.service.id));
         if settled.len() == after.len() {
             let nodes = read::list("node", &nodes, read::node).map_err(|missing| look.unreadable(missing))?;
-            return Ok(observation(settled, nodes));
+            // A removed service is gone at once, its tasks only when their containers have stopped.
+            let is_left = |task: &Task| !after.values().any(|service| service.id == task.service_id);
+            return Ok(observation(settled, tasks.into_iter().filter(is_left), nodes));
         }
         before = after;
     }
@@ -50,8 +52,12 @@ pub(super) async fn observe(client: &Client, stack: &StackName) -> Result<Observ
     Err(client.trouble(READ).unreadable(format!("{moving} changed at each of {ROUNDS} looks")))
 }
 
-fn observation(settled: BTreeMap<String, Settled>, nodes: Vec<release_manager::engine::Node>) -> Observation {
-    let mut observation = Observation { nodes, ..Observation::default() };
+fn observation(
+    settled: BTreeMap<String, Settled>,
+    left: impl Iterator<Item = Task>,
+    nodes: Vec<release_manager::engine::Node>,
+) -> Observation {
+    let mut observation = Observation { tasks: left.collect(), nodes, ..Observation::default() };
     for (name, mut seen) in settled {
         observation.services.insert(name, seen.service);
         observation.tasks.append(&mut seen.tasks);

@@ -48,8 +48,10 @@ impl World {
                 && (nodes.is_empty() || task.node.as_ref().is_some_and(|node| nodes.contains(node)))
                 && filters.begins("id", &task.id)
                 && filters.begins("name", &task.name())
-                // The Engine matches the labels of the service.
-                && filters.labels(self.services.get(&task.service).map_or(&Value::Null, |known| &known.spec.json["Labels"]))
+                // The Engine matches the labels of the service, also of one that is gone.
+                && filters.labels(
+                    &self.services.get(&task.service).map_or(&task.service_spec, |known| &known.spec.json)["Labels"],
+                )
                 && filters.passes("desired-state", |word| has_desired(task, word))
                 && (!only_current || self.is_up_to_date(task))
         });

@@ -92,7 +92,7 @@ impl World {
             let service = self.services.get(service)?;
             (service.spec.clone(), service.job.as_ref().map(|job| job.iteration))
         };
-        let Spec { parsed, template, version: spec_version, .. } = spec;
+        let Spec { json: service_spec, parsed, template, version: spec_version } = spec;
         let (id, serial, version, at) = (self.ids.object(), self.next_serial(), self.bump(), self.stamp());
         let node = match &slot {
             Slot::Node(node) => Some(node.clone()),
@@ -104,6 +104,7 @@ impl World {
             serial,
             service: service.to_owned(),
             service_name: parsed.name.clone(),
+            service_spec,
             slot,
             node,
             template,

@@ -136,6 +136,8 @@ pub(crate) struct Task {
     pub(crate) serial: u64,
     pub(crate) service: String,
     pub(crate) service_name: String,
+    /// The service's spec when the task was made.
+    pub(crate) service_spec: Arc<Value>,
     pub(crate) slot: Slot,
     pub(crate) node: Option<String>,
     pub(crate) template: Arc<Template>,

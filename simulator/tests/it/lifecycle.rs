@@ -218,10 +218,14 @@ async fn a_global_service_follows_the_nodes() {
 #[tokio::test(start_paused = true)]
 async fn a_removed_service_takes_its_tasks_along() {
     let rig = Rig::start(Options::default()).await;
-    rig.create(&web("app:1", 2)).await;
+    let mut spec = web("app:1", 2);
+    spec["Labels"] = json!({ "com.docker.stack.namespace": "lab" });
+    rig.create(&spec).await;
     rig.runs("web", &["app:1", "app:1"]).await;
     assert_eq!(rig.call("DELETE", "/services/web", &Value::Null).await.0, 200);
     assert!(rig.running("web").is_empty());
+    let of_stack = rig.get("/tasks?filters=%7B%22label%22%3A%5B%22com.docker.stack.namespace%3Dlab%22%5D%7D").await;
+    assert_eq!(of_stack.as_array().map(Vec::len), Some(2), "they are still found by the labels of their service");
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert_eq!(rig.get("/tasks").await, json!([]));
 }

@@ -60,3 +60,22 @@ async fn half_of_the_services_or_more_are_taken_out_by_a_person_alone() {
     world.change_to(&["a", "b", "c"]);
     world.until("d is gone", |_| !world.runs("d")).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_service_is_gone_when_its_tasks_have_stopped() {
+    let world = World::asleep().await;
+    world.source.commit("Three", &[("stack.yml", Some(&stack_of(&["a", "b", "c"])))]);
+    world.manager.start().await.unwrap();
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.linger("lab-preprod_c");
+    world.change_to(&["a", "b"]);
+    world.until("c is gone", |_| !world.runs("c")).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let is_going = |live: &Live| {
+        let last = live.environments[&name("preprod")].deployment.as_ref();
+        last.is_some_and(|last| last.id == DeploymentId(2) && !last.status.is_final())
+    };
+    assert!(is_going(&world.manager.live().borrow()), "its container still runs");
+    world.swarm.leave("lab-preprod_c");
+    world.until_over("preprod", |last| last.id == DeploymentId(2) && last.status == Status::Success).await;
+}

@@ -184,8 +184,7 @@ async fn what_is_gone_is_not_found(world: &World) {
     let refused = world.refused(update(&service, spec)).await;
     assert!(matches!(refused, SwarmError::NotFound(_)), "{refused:?}");
     assert!(matches!(world.swarm.logs("no-such-task", 5).await, Err(SwarmError::NotFound(_))));
-    let gone = world.until("the service is gone", |seen| seen.services.is_empty()).await;
-    assert!(gone.tasks.is_empty());
+    world.until("the service is gone, and its tasks", |seen| seen.services.is_empty() && seen.tasks.is_empty()).await;
 }
 
 async fn what_is_in_use_is_not_removed(world: &World) {

@@ -171,6 +171,17 @@ async fn a_service_that_moves_during_a_look_is_looked_at_again() {
 }
 
 #[tokio::test]
+async fn the_tasks_of_a_removed_service_are_seen_until_they_have_stopped() {
+    let fake = Fake::new(|asked| match asked {
+        asked if asked.is("GET", "/services") => Answer::Json(200, json!([])),
+        asked => from_the_future(asked),
+    });
+    let seen = fake.swarm.observe(&stack()).await.unwrap();
+    assert!(seen.services.is_empty());
+    assert_eq!(seen.tasks.iter().map(|task| &*task.service_id).collect::<Vec<_>>(), ["s1"]);
+}
+
+#[tokio::test]
 async fn an_engine_without_the_undocumented_filter_is_understood() {
     let fake = Fake::new(|asked| {
         if asked.query.contains("_up-to-date") {
