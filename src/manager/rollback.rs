@@ -149,8 +149,8 @@ impl Inner {
         }
         let (release, stack) = ledger.release_of(to).await?.ok_or(ManagerError::UnknownDeployment(to))?;
         let then = ledger.standing(&environment.name, Some(DeploymentId(to.0 + 1))).await?.unwrap_or_default();
-        let is_proved = |name: &ServiceName| then.services.get(name).is_some_and(|stood| stood.told_by == Some(to));
-        let unproved = release.services.keys().filter(|name| !is_proved(name)).cloned().collect();
+        let stood = |name: &ServiceName| then.services.get(name).is_some_and(|known| known.told_by == Some(to));
+        let unproved = release.services.keys().filter(|name| !stood(name)).cloned().collect();
         let now = self.proven(environment, None).await?;
         let restored = Restored { deployment, release, stack: then.pinned(&stack), unproved, now };
         let is_proven = match services {

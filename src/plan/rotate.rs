@@ -282,6 +282,7 @@ mod tests {
     use super::super::testkit::{applied, deployed, foreign, stack};
     use super::super::{Part, compose, plan};
     use super::*;
+    use crate::names::ServiceName;
 
     fn with_label(value: &str) -> Stack {
         let mut wanted = stack("web=app:1").config("home_conf", "x").reads_config("web", "home_conf");
@@ -317,7 +318,7 @@ mod tests {
             .actions
             .iter()
             .filter(|action| action.write.is_some())
-            .filter_map(|action| action.kind.service().map(|service| service.as_str()))
+            .filter_map(|action| action.kind.service().map(ServiceName::as_str))
             .collect();
         assert_eq!(written, ["web"], "{todo:#?}");
         let live = applied(&live, &todo, false);

@@ -42,13 +42,19 @@ struct Memory {
     soak: BTreeMap<EnvironmentName, BTreeMap<ServiceName, SoakRecord>>,
     noted: BTreeMap<DeploymentId, Revision>,
     trouble: Option<String>,
-    /// Whether the next closing is done without an answer.
-    lose_finish: bool,
+    tricks: Tricks,
     /// Whether no later process could go on with it.
     is_nameless: bool,
-    /// Whether nobody can read what is not over.
+}
+
+/// What it is told to fail at.
+#[derive(Debug, Default)]
+struct Tricks {
+    /// The next closing is done without an answer.
+    lose_finish: bool,
+    /// Nobody can read what is not over.
     hides_unfinished: bool,
-    /// Whether writes fail from the next deployment on that is begun.
+    /// Writes fail from the next deployment on that is begun.
     fails_after_begin: bool,
 }
 
@@ -83,17 +89,17 @@ impl FakeLedger {
 
     /// The next closing of a deployment is done, but its answer is an error.
     pub fn lose_finish(&self) {
-        self.memory().lose_finish = true;
+        self.memory().tricks.lose_finish = true;
     }
 
     /// From now on what is not over cannot be read, or can again.
     pub fn hide_unfinished(&self, hidden: bool) {
-        self.memory().hides_unfinished = hidden;
+        self.memory().tricks.hides_unfinished = hidden;
     }
 
     /// Refuses every write that comes after the next deployment has been accepted.
     pub fn fail_after_begin(&self) {
-        self.memory().fails_after_begin = true;
+        self.memory().tricks.fails_after_begin = true;
     }
 
     /// How an environment was when that was last recorded.
@@ -321,7 +327,7 @@ impl Ledger for FakeLedger {
         for (service, version, from) in planned {
             memory.add_row(id, service, version, from);
         }
-        if std::mem::take(&mut memory.fails_after_begin) {
+        if std::mem::take(&mut memory.tricks.fails_after_begin) {
             memory.trouble = Some("the disk is full".to_owned());
         }
         Ok(id)
@@ -348,7 +354,7 @@ impl Ledger for FakeLedger {
             (row.status, row.completed_at) = (unproved, Some(at));
         }
         memory.open(id)?.ended = Some((at, outcome.status, outcome.error_message.clone()));
-        if std::mem::take(&mut memory.lose_finish) {
+        if std::mem::take(&mut memory.tricks.lose_finish) {
             return Err(refused("the disk did not answer".to_owned()));
         }
         Ok(())
@@ -362,7 +368,7 @@ impl Ledger for FakeLedger {
 
     async fn unfinished(&self) -> Result<Vec<OpenDeployment>, LedgerError> {
         let memory = self.memory();
-        if memory.hides_unfinished {
+        if memory.tricks.hides_unfinished {
             return Err(refused("the disk did not answer".to_owned()));
         }
         let open = (1..).map(DeploymentId).zip(&memory.attempts).filter(|(_, attempt)| attempt.ended.is_none());
