@@ -84,6 +84,7 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::UnknownDeployment(_)
             | Error::NotRunning { .. }
             | Error::UnknownRow(_)
+            | Error::UnknownRevision(_)
             | Error::OtherEnvironment(..) => Kind::NotFound,
             Error::UnknownService(_)
             | Error::NoOrigin(_)

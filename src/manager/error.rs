@@ -2,7 +2,7 @@
 
 use crate::diff::Finding;
 use crate::hold::Hold;
-use crate::names::{DeploymentId, EnvironmentName, ServiceName};
+use crate::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use crate::ports::{LedgerError, SourceError, SwarmError};
 use crate::stack::StackError;
 use crate::views::Comparison;
@@ -19,6 +19,9 @@ pub enum ManagerError {
     /// No such row in history.
     #[error("there is no row {0} in history")]
     UnknownRow(i64),
+    /// A revision that is neither the newest nor stands in an environment.
+    #[error("revision {sha} stands in no environment and is not the newest: reload the page", sha = .0.short())]
+    UnknownRevision(CommitSha),
     /// A deployment of another environment.
     #[error("deployment {0} is one of `{1}`: choose one of this environment")]
     OtherEnvironment(DeploymentId, EnvironmentName),

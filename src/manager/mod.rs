@@ -5,6 +5,7 @@
 mod back;
 mod board;
 mod brought;
+mod commits;
 mod compare;
 mod desire;
 mod drift;
@@ -118,6 +119,8 @@ pub(crate) struct Inner {
     pub(crate) pulse: channel::Sender<u64>,
     /// What the poller concluded last for each environment, so that an unchanged source costs nothing more.
     examined: Mutex<BTreeMap<EnvironmentName, sync::Examined>>,
+    /// The commits that somebody wanted to see.
+    commits: tokio::sync::Mutex<commits::Asked>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -137,6 +140,7 @@ impl Manager {
             look_now: Notify::new(),
             pulse: channel::Sender::new(0),
             examined: Mutex::default(),
+            commits: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             stop,
             ports,

@@ -1,4 +1,4 @@
-//! Questions of the pages that go beyond one ledger entry: a service as it runs, the commits that wait, the figures.
+//! Questions of the pages that go beyond one ledger entry: a service as it runs, the figures.
 
 use serde_json::Value;
 
@@ -6,24 +6,12 @@ use super::{Inner, Manager, ManagerError};
 use crate::diff::FieldChange;
 use crate::engine::{LiveService, Node, Observation, Task};
 use crate::insights::{Insights, Span, insights};
-use crate::names::{CommitSha, EnvironmentName, ServiceName};
+use crate::names::{EnvironmentName, ServiceName};
 use crate::plan;
 use crate::time::Timestamp;
-use crate::views::{Commits, RunningService, Setup, TaskView};
-
-/// More commits than anybody reads before a promotion.
-const MOST_COMMITS: u32 = 100;
+use crate::views::{RunningService, Setup, TaskView};
 
 impl Manager {
-    /// The commits that are in `to` and not in `from`, newest first.
-    pub async fn commits(&self, from: &CommitSha, to: &CommitSha) -> Result<Commits, ManagerError> {
-        let mut revisions = self.inner.ports.source.commits(from, to, MOST_COMMITS + 1).await?;
-        let most = usize::try_from(MOST_COMMITS).unwrap_or(usize::MAX);
-        let more = revisions.len() > most;
-        revisions.truncate(most);
-        Ok(Commits { revisions, more })
-    }
-
     /// A service as the Swarm runs it, in every environment that has it.
     pub async fn running_service(&self, service: &ServiceName) -> Result<Vec<RunningService>, ManagerError> {
         let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! The flows, over fakes that behave and a clock that does not wait.
 
+mod commits;
 mod doubts;
 mod ledger;
 mod orders;

@@ -25,6 +25,7 @@ struct State {
     unreachable: bool,
     limit: Option<Duration>,
     heads: usize,
+    comparisons: usize,
 }
 
 impl FakeSource {
@@ -60,6 +61,11 @@ impl FakeSource {
     /// How often the newest revision was asked for.
     pub fn heads(&self) -> usize {
         self.state().heads
+    }
+
+    /// How often the commits between two revisions were asked for.
+    pub fn comparisons(&self) -> usize {
+        self.state().comparisons
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,7 +105,8 @@ impl Source for FakeSource {
     }
 
     async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
-        let state = self.state();
+        let mut state = self.state();
+        state.comparisons += 1;
         if state.unreachable {
             return Err(self.trouble());
         }

@@ -251,6 +251,7 @@ impl From<ManagerError> for Problem {
             | ManagerError::NotRunning { .. }
             | ManagerError::UnknownDeployment(_)
             | ManagerError::UnknownRow(_)
+            | ManagerError::UnknownRevision(_)
             | ManagerError::OtherEnvironment(..)
             | ManagerError::UnknownService(_)
             | ManagerError::NoOrigin(_) => (StatusCode::NOT_FOUND, "not-found"),
