@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
@@ -21,7 +20,7 @@ use release_manager::manager::Manager;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -35,6 +34,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How many webhooks are checked at once, and how many more in each second: a signature costs a hash over the body.
 const BURST: f64 = 20.0;
 const PER_SECOND: f64 = 10.0;
+/// How many are read at once, and how long reading one may take: anybody may send one, and a body is held in memory.
+const READ_AT_ONCE: usize = 4;
+const READ_TIME: Duration = Duration::from_secs(20);
 
 /// What receives webhooks. Without a secret there is nothing to receive.
 pub struct Webhooks {
@@ -42,7 +44,11 @@ pub struct Webhooks {
     branch: String,
     bell: Arc<Notify>,
     bucket: Mutex<Bucket>,
+    reading: Semaphore,
 }
+
+/// There is no token left.
+struct Empty;
 
 /// A token bucket.
 struct Bucket {
@@ -69,19 +75,29 @@ impl Webhooks {
             let (manager, bell) = (manager.clone(), Arc::clone(&bell));
             tokio::spawn(async move { stop.run_until_cancelled(ring(&bell, || manager.look_now())).await });
         }
-        let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-        Self { secret, branch, bell, bucket }
+        Self::new(secret, branch, bell)
     }
 
-    fn receive(&self, forge: &str, headers: &HeaderMap, body: &[u8]) -> Result<Received, Problem> {
-        let Some(secret) = &self.secret else {
+    fn new(secret: Option<SecretString>, branch: String, bell: Arc<Notify>) -> Self {
+        let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
+        Self { secret, branch, bell, bucket, reading: Semaphore::new(READ_AT_ONCE) }
+    }
+
+    /// What is known before a byte of the body is: whether there is somebody to receive it.
+    fn expected(&self, forge: &str) -> Result<(&SecretString, Forge), Problem> {
+        let secret = self.secret.as_ref().ok_or_else(|| {
             let detail = "webhooks are off: set WEBHOOK_SECRET to receive them".to_owned();
-            return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
-        };
+            Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+        })?;
         let forge: Forge = forge.parse().map_err(|()| {
             let detail = format!("`{forge}` is no git host that is known here: use github, gitlab, gitea or forgejo");
             Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
         })?;
+        Ok((secret, forge))
+    }
+
+    fn receive(&self, forge: &str, headers: &HeaderMap, body: &[u8]) -> Result<Received, Problem> {
+        let (secret, forge) = self.expected(forge)?;
         if let Err(problem) = forge.verify(secret, headers, body) {
             warn!(forge = forge.as_str(), problem, "A webhook was refused");
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "signature", problem.to_owned()));
@@ -94,14 +110,33 @@ impl Webhooks {
         Ok(Received { looking: reason.is_none(), reason })
     }
 
-    /// Takes a token, or says how long to wait for the next.
-    fn take(&self, now: Instant) -> Result<(), Duration> {
+    /// The body, if there are not too many of them, and it comes in time.
+    async fn read(&self, body: Body) -> Result<Bytes, Response> {
+        let place = self.reading.try_acquire();
+        let taken = self.take(Instant::now());
+        let (Ok(_place), Ok(())) = (place, taken) else {
+            let detail = "too many webhooks: the repository is looked at in any case".to_owned();
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
+            return Err(([(RETRY_AFTER, "1")], problem).into_response());
+        };
+        match tokio::time::timeout(READ_TIME, Bytes::from_request(Request::new(body), &())).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(error)) => Err(Problem::of_status(error.status(), error.body_text()).into_response()),
+            Err(_) => {
+                let detail = format!("the body did not come within {} s", READ_TIME.as_secs());
+                Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT, detail).into_response())
+            }
+        }
+    }
+
+    /// Takes a token, if there is one.
+    fn take(&self, now: Instant) -> Result<(), Empty> {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let filled = now.saturating_duration_since(bucket.at).as_secs_f64() * PER_SECOND;
         bucket.left = (bucket.left + filled).min(BURST);
         bucket.at = now;
         if bucket.left < 1.0 {
-            return Err(Duration::from_secs(1));
+            return Err(Empty);
         }
         bucket.left -= 1.0;
         Ok(())
@@ -131,19 +166,17 @@ async fn ring(bell: &Notify, look: impl Fn()) {
 pub(super) async fn receive(
     State(webhooks): State<Arc<Webhooks>>,
     Path(forge): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Response {
-    if let Err(wait) = webhooks.take(Instant::now()) {
-        let detail = "too many webhooks: the repository is looked at in any case".to_owned();
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
-        return ([(RETRY_AFTER, wait.as_secs().to_string())], problem).into_response();
+    if let Err(problem) = webhooks.expected(&forge) {
+        return problem.into_response();
     }
-    let body = match body {
+    let (parts, body) = request.into_parts();
+    let body = match webhooks.read(body).await {
         Ok(body) => body,
-        Err(error) => return Problem::of_status(error.status(), error.body_text()).into_response(),
+        Err(refused) => return refused,
     };
-    match webhooks.receive(&forge, &headers, &body) {
+    match webhooks.receive(&forge, &parts.headers, &body) {
         Ok(received) => (StatusCode::ACCEPTED, Json(received)).into_response(),
         Err(problem) => problem.into_response(),
     }
@@ -174,8 +207,7 @@ mod tests {
     use super::*;
 
     fn webhooks(secret: Option<&str>) -> Webhooks {
-        let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-        Webhooks { secret: secret.map(SecretString::from), branch: "main".to_owned(), bell: Arc::default(), bucket }
+        Webhooks::new(secret.map(SecretString::from), "main".to_owned(), Arc::default())
     }
 
     #[test]
