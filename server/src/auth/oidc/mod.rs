@@ -28,6 +28,8 @@ use jwt::{Claims, Keys};
 const PATIENCE: Duration = Duration::from_mins(10);
 /// How many may be there at once.
 const AT_ONCE: usize = 1000;
+/// And from one client.
+const AT_ONCE_OF_CLIENT: usize = 20;
 /// How long the provider may take for an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// What the provider has told of itself is asked again after this time.
@@ -108,6 +110,7 @@ struct Pending {
     nonce: String,
     verifier: SecretString,
     next: String,
+    client: String,
     at: Instant,
 }
 
@@ -136,8 +139,9 @@ impl Provider {
         Ok(Self { settings, client, known: tokio::sync::Mutex::default(), pending: Mutex::default() })
     }
 
-    /// Where to send a browser, and the state that its cookie must bring back.
-    pub async fn begin(&self, next: &str) -> Result<(Url, SecretString), OidcError> {
+    /// Where to send a browser, and the state that its cookie must bring back. One client, as [`super::client`] has it,
+    /// cannot take all places.
+    pub async fn begin(&self, next: &str, client: &str) -> Result<(Url, SecretString), OidcError> {
         let known = self.known(false).await?;
         let (state, nonce, verifier) = (secret::cookie()?, secret::cookie()?, secret::cookie()?);
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()));
@@ -153,11 +157,17 @@ impl Provider {
             .append_pair("code_challenge_method", "S256");
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.retain(|_, begun| begun.at.elapsed() < PATIENCE);
-        if pending.len() >= AT_ONCE {
+        let of_client = pending.values().filter(|begun| begun.client == client).count();
+        if pending.len() >= AT_ONCE || of_client >= AT_ONCE_OF_CLIENT {
             return Err(OidcError::Busy);
         }
-        let begun =
-            Pending { nonce: nonce.expose_secret().to_owned(), verifier, next: next.to_owned(), at: Instant::now() };
+        let begun = Pending {
+            nonce: nonce.expose_secret().to_owned(),
+            verifier,
+            next: next.to_owned(),
+            client: client.to_owned(),
+            at: Instant::now(),
+        };
         pending.insert(secret::hash(state.expose_secret()), begun);
         Ok((url, state))
     }

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::{Client, cookies};
 use crate::SystemClock;
+use crate::auth;
 use crate::auth::oidc::OidcError;
 use crate::auth::{Attempt, LoginError, Opened, Visitor};
 use crate::http::AppState;
@@ -87,7 +88,7 @@ pub(in crate::http) async fn to_provider(
 ) -> Response {
     let client = Client::of(state.gate.settings(), &extensions, &headers);
     let Some(provider) = state.gate.provider() else { return Redirect::to("/login").into_response() };
-    match provider.begin(local(&question.next)).await {
+    match provider.begin(local(&question.next), &auth::client(client.address)).await {
         Ok((url, secret)) => {
             let mut response = Redirect::to(url.as_str()).into_response();
             cookies::add(response.headers_mut(), cookies::give_state(&secret, client.is_https));
@@ -107,7 +108,8 @@ pub(in crate::http) async fn from_provider(
     let client = Client::of(state.gate.settings(), &extensions, &headers);
     let Some(provider) = state.gate.provider() else { return Redirect::to("/login").into_response() };
     if let Some(error) = answer.error {
-        tracing::warn!(%error, "The identity provider refused a login");
+        // As a literal: it stands in an address that anybody can make up.
+        tracing::warn!(?error, "The identity provider refused a login");
         return Redirect::to("/login?problem=refused").into_response();
     }
     let cookie = cookies::state(&headers, client.is_https);
