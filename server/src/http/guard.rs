@@ -2,7 +2,7 @@
 //! answer carries the headers that keep a page from being abused.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::auth::{Client, Gate, has_session};
 use super::error::Problem;
-use crate::auth::AuthSettings;
+use crate::auth::{Auth, AuthSettings};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// A year, as browsers ask for.
@@ -24,6 +24,8 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 pub enum Hosts {
     /// Those of loopback, and these. A page of another site that has its name point here is turned away.
     Only(BTreeSet<String>),
+    /// The same, and any address: nobody's name can be made to point here by an address.
+    OnlyOrAddress(BTreeSet<String>),
     /// Served to a network that may call us anything: a page of another site that has its name point here has no session.
     Any,
 }
@@ -31,11 +33,14 @@ pub enum Hosts {
 impl Hosts {
     /// What follows from the address that is listened on, and from the settings.
     pub fn of(listen: SocketAddr, settings: &AuthSettings) -> Self {
-        if settings.allowed_hosts.is_empty() && !listen.ip().is_loopback() {
-            return Self::Any;
-        }
         let public = settings.public_url.as_ref().and_then(Url::host_str).map(str::to_ascii_lowercase);
-        Self::Only(settings.allowed_hosts.iter().cloned().chain(public).collect())
+        let names = settings.allowed_hosts.iter().cloned().chain(public).collect();
+        match settings.auth {
+            _ if listen.ip().is_loopback() || !settings.allowed_hosts.is_empty() => Self::Only(names),
+            // Where nobody needs a session, a page of another site would need none either.
+            Auth::None => Self::OnlyOrAddress(names),
+            Auth::Login => Self::Any,
+        }
     }
 
     fn allows(&self, host: &str) -> bool {
@@ -43,11 +48,13 @@ impl Hosts {
             Some(v6) => v6.split(']').next().unwrap_or_default(),
             None => host.split(':').next().unwrap_or_default(),
         };
+        let is_known = |names: &BTreeSet<String>| {
+            matches!(name, "localhost" | "127.0.0.1" | "::1") || names.contains(&name.to_ascii_lowercase())
+        };
         match self {
             Self::Any => true,
-            Self::Only(names) => {
-                matches!(name, "localhost" | "127.0.0.1" | "::1") || names.contains(&name.to_ascii_lowercase())
-            }
+            Self::Only(names) => is_known(names),
+            Self::OnlyOrAddress(names) => is_known(names) || name.parse::<IpAddr>().is_ok(),
         }
     }
 }
@@ -142,6 +149,26 @@ mod tests {
         check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "release-manager=x")], true);
         check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "__Host-release-manager=x")], true);
         check(&Method::POST, &[("host", "localhost:8080"), ("cookie", "other=x")], false);
+    }
+
+    #[test]
+    fn without_a_login_a_network_reaches_it_by_address_or_by_a_name_that_was_given() {
+        let hosts = |auth, listen: &str| {
+            let public_url = Some(Url::parse("https://lab.example.org").unwrap());
+            Hosts::of(listen.parse().unwrap(), &AuthSettings { auth, public_url, ..AuthSettings::open() })
+        };
+        let open = hosts(Auth::None, "0.0.0.0:8080");
+        for (host, allowed) in [
+            ("192.168.0.2:8080", true),
+            ("[fd00::2]:8080", true),
+            ("localhost:8080", true),
+            ("lab.example.org", true),
+            ("rebound.test:8080", false),
+        ] {
+            assert_eq!(open.allows(host), allowed, "{host}");
+        }
+        assert!(!hosts(Auth::None, "127.0.0.1:8080").allows("192.168.0.2:8080"));
+        assert_eq!(hosts(Auth::Login, "0.0.0.0:8080"), Hosts::Any);
     }
 
     #[test]
