@@ -23,6 +23,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::auth::Encrypted;
+use crate::auth::{client, plain};
 
 /// For the headers of a request, the first as well as a later one on the same connection: silence is not kept longer.
 const HEADER_TIME: Duration = Duration::from_secs(15);
@@ -41,6 +43,10 @@ const HEADER_LIMIT: usize = 16 * 1024;
 const IN_ALL: usize = 1024;
 /// Connections at once from one address: behind a proxy everybody has the proxy's.
 const OF_ADDRESS: usize = 512;
+/// And so many more from this machine: its health check must not be kept out by strangers.
+const OF_LOOPBACK: usize = 16;
+/// For a client to take what is sent to it. A stream that is open for days sends something every few seconds.
+const WRITE_TIME: Duration = Duration::from_secs(60);
 /// When the machine is out of file descriptors there is nothing to do but to wait.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -132,6 +138,9 @@ pub async fn serve_tls(
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<Tls>, stop: CancellationToken) {
     // Small answers and events are sent at once.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME));
+    let stream = Box::pin(stream);
     let Some(Tls(acceptor)) = tls else { return speak_http1(stream, service(router, peer, false), stop).await };
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await else { return };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -214,37 +223,59 @@ async fn speak_http2<S>(
     }
 }
 
-/// How many connections there are, in all and of each address.
+/// How many connections there are, in all and of each client.
 #[derive(Debug, Clone, Default)]
-struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+struct Places(Arc<Mutex<HashMap<String, usize>>>);
 
 struct Place {
     places: Places,
-    address: IpAddr,
+    client: String,
 }
 
 impl Places {
     fn take(&self, address: IpAddr) -> Option<Place> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = taken.values().sum();
-        let own = taken.get(&address).copied().unwrap_or_default();
-        if all >= IN_ALL || own >= OF_ADDRESS {
+        let client = client(address);
+        let own = taken.get(&client).copied().unwrap_or_default();
+        let most = if plain(address).is_loopback() { IN_ALL + OF_LOOPBACK } else { IN_ALL };
+        if all >= most || own >= OF_ADDRESS {
             return None;
         }
-        taken.insert(address, own + 1);
+        taken.insert(client.clone(), own + 1);
         drop(taken);
-        Some(Place { places: self.clone(), address })
+        Some(Place { places: self.clone(), client })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
+        if let Some(count) = taken.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.address);
+                taken.remove(&self.client);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_do_not_keep_this_machine_out() {
+        let places = Places::default();
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let one: Vec<_> = (0..1_000).filter_map(|number| take(&format!("2001:db8::{number:x}"))).collect();
+        assert_eq!(one.len(), OF_ADDRESS, "a whole /64 is one client");
+        let other: Vec<_> = (0..1_000).filter_map(|_| take("192.0.2.7")).collect();
+        assert_eq!(one.len() + other.len(), IN_ALL);
+        assert!(take("192.0.2.8").is_none());
+        let own = take("127.0.0.1");
+        assert!(own.is_some());
+        drop((one, own));
+        assert!(take("192.0.2.8").is_some(), "a place that is left is free");
     }
 }
