@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, StatusCode};
 use release_manager::access::throttle::Buckets;
-use release_manager::access::{Principal, Visit};
+use release_manager::access::{Principal, Visit, Who};
 use release_manager::names::UserName;
 use release_manager::ports::LedgerError;
 use secrecy::ExposeSecret;
@@ -155,11 +155,15 @@ impl Gate {
     pub(super) async fn shut_out(self, caller: Caller, may: impl Fn(&Principal) -> bool) {
         let mut changes = self.inner.keeper.changes();
         while changes.changed().await.is_ok() {
+            let keeper = &self.inner.keeper;
             let visit = match &caller.credential {
-                Credential::Cookie(cookie) => self.inner.keeper.session(cookie.expose_secret()).await,
-                Credential::Token(token) => self.inner.keeper.token(token.expose_secret()).await,
-                // Looked at again with every request.
-                Credential::Proxy | Credential::None => continue,
+                Credential::Cookie(cookie) => keeper.look(cookie.expose_secret()).await,
+                Credential::Token(token) => keeper.token(token.expose_secret()).await,
+                Credential::Proxy => match &caller.principal().who {
+                    Who::Person(name) => keeper.vouched(name.clone(), Some(caller.principal().grant.clone())).await,
+                    Who::Token(_) | Who::Anybody => continue,
+                },
+                Credential::None => continue,
             };
             // A database in trouble shuts nobody out.
             if let Ok(visit) = visit

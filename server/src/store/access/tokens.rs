@@ -62,13 +62,14 @@ impl Store {
         if added.rows_affected() == 0 { Err(AccessError::TokenExists(token.name.clone())) } else { Ok(()) }
     }
 
-    /// The token of a hash, unless it is revoked.
+    /// The token of a hash, unless it is revoked, or whoever made it is disabled: nobody comes back by a token.
     pub async fn token(&self, hash: &SecretHash) -> Result<Option<KnownToken>, LedgerError> {
         let hash = &hash[..];
         let row = sqlx::query!(
             r#"select id as "id!", name, role, environments, expires_at, last_used_at
             from tokens
-            where hash = ? and revoked_at is null"#,
+            where hash = ? and revoked_at is null
+                and not exists (select 1 from users where users.name = created_by and users.disabled_at is not null)"#,
             hash
         )
         .fetch_optional(&self.readers)

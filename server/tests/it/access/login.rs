@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use release_manager::access::{Accounts, Role};
+use release_manager::access::{Accounts, NewToken, Principal, Role, Who};
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use secrecy::ExposeSecret;
@@ -158,6 +158,40 @@ async fn a_session_ends_unused_and_in_any_case_after_a_week() {
     }
     house.clock.advance(Duration::from_hours(10));
     assert_eq!(house.who(&session).await, StatusCode::UNAUTHORIZED);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_only_left_open_keeps_nobody_logged_in() {
+    let house = House::new().await;
+    house.user("ada", everywhere(Role::Viewer)).await;
+    let session = house.session("ada").await;
+    let cookie = session.split("; ").find_map(|cookie| cookie.strip_prefix("release-manager=")).unwrap();
+    for _ in 0..12 {
+        house.clock.advance(Duration::from_mins(59));
+        assert!(house.keeper.look(cookie).await.unwrap().is_some(), "the stream of an open page asks");
+    }
+    house.clock.advance(Duration::from_mins(12));
+    assert!(!house.keeper.look(cookie).await.unwrap().is_some());
+    assert_eq!(house.who(&session).await, StatusCode::UNAUTHORIZED);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_was_shut_out_comes_back_by_a_token() {
+    let house = House::new().await;
+    for name in ["ada", "bob"] {
+        house.user(name, everywhere(Role::Admin)).await;
+    }
+    let ada = Principal { who: Who::Person("ada".parse().unwrap()), grant: everywhere(Role::Admin) };
+    let new = NewToken { name: "adas".parse().unwrap(), grant: everywhere(Role::Admin), expires_at: None };
+    let token = house.keeper.create_token(&ada, new).await.unwrap().secret;
+    let ask = || async { house.get("/api/me").bearer_auth(&token).send().await.unwrap().status() };
+    assert_eq!(ask().await, StatusCode::OK);
+    house.keeper.set_disabled(&"ada".parse().unwrap(), true).await.unwrap();
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
+    house.keeper.set_disabled(&"ada".parse().unwrap(), false).await.unwrap();
+    assert_eq!(ask().await, StatusCode::OK, "it was not revoked");
     house.close().await;
 }
 
