@@ -14,6 +14,10 @@ use crate::store::{AuditEntry, Store};
 const TOGETHER: i64 = 60_000;
 /// So many different refusals are told apart at once; all others share one line.
 const TOLD_APART: usize = 200;
+/// And so many of one address.
+const TOLD_APART_OF_ADDRESS: usize = 20;
+/// The longest target or detail, in characters.
+const LONGEST: usize = 200;
 
 /// The audit log.
 pub struct AuditLog {
@@ -39,7 +43,9 @@ impl AuditLog {
     }
 
     /// Adds a line, or counts a refusal that is like one of a moment ago.
-    pub async fn note(&self, entry: AuditEntry) {
+    pub async fn note(&self, mut entry: AuditEntry) {
+        entry.target = entry.target.map(short);
+        entry.detail = entry.detail.map(short);
         let due = if entry.result == AuditResult::Refused { self.fold(entry) } else { Some(entry) };
         if let Some(entry) = due {
             self.write(&entry).await;
@@ -67,14 +73,14 @@ impl AuditLog {
         let now = self.clock.now().as_millis();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kind = kind(&entry);
-        if refused.len() >= TOLD_APART && !refused.contains_key(&kind) {
-            entry = AuditEntry {
-                actor: "nobody".to_owned(),
-                address: None,
-                target: None,
-                detail: Some("from many addresses, or to many targets".to_owned()),
-                ..entry
-            };
+        if !refused.contains_key(&kind) {
+            let of_address = refused.keys().filter(|(_, address, ..)| *address == entry.address).count();
+            if refused.len() >= TOLD_APART {
+                entry = together(entry, None, "from many addresses, or to many targets");
+            } else if of_address >= TOLD_APART_OF_ADDRESS {
+                let address = entry.address.clone();
+                entry = together(entry, address, "many different requests");
+            }
             kind = self::kind(&entry);
         }
         match refused.get_mut(&kind) {
@@ -100,6 +106,19 @@ impl AuditLog {
             error!(error = %failure, %actor, %operation, result = entry.result.as_str(), "The audit log cannot be written");
         }
     }
+}
+
+/// The line that refusals share which are too many to be told apart.
+fn together(entry: AuditEntry, address: Option<String>, detail: &str) -> AuditEntry {
+    AuditEntry { actor: "nobody".to_owned(), address, target: None, detail: Some(detail.to_owned()), ..entry }
+}
+
+fn short(text: String) -> String {
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    let kept: String = text.chars().take(LONGEST - 1).collect();
+    kept + "…"
 }
 
 fn kind(entry: &AuditEntry) -> Kind {

@@ -13,8 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 use release_manager::ports::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument, error};
+use tracing::error;
 
 use super::BODY_LIMIT;
 use super::error::Problem;
@@ -37,8 +36,6 @@ struct Inner {
     store: Arc<Store>,
     /// Orders of one name wait for each other.
     under_way: Mutex<BTreeMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
-    /// A client that goes away does not cut its order off.
-    tasks: TaskTracker,
 }
 
 /// An order, as it is told from others.
@@ -48,8 +45,8 @@ struct Order {
 }
 
 impl Once {
-    pub(super) fn new(store: Arc<Store>, tasks: TaskTracker) -> Self {
-        Self(Arc::new(Inner { store, under_way: Mutex::default(), tasks }))
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self(Arc::new(Inner { store, under_way: Mutex::default() }))
     }
 }
 
@@ -88,19 +85,11 @@ pub(super) async fn once(State(once): State<Once>, request: Request, next: Next)
     let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let order = Order { name: name(&parts.headers, &key), request: hash(&[target.as_bytes(), &body]) };
     let request = Request::from_parts(parts, Body::from(body));
-    let work = once.0.clone().carry_out(order, request, next).in_current_span();
-    match once.0.tasks.spawn(work).await {
-        Ok(response) => response,
-        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        Err(_) => {
-            let detail = "Release Manager is stopping: try again in a moment".to_owned();
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail).into_response()
-        }
-    }
+    once.0.carry_out(order, request, next).await
 }
 
 impl Inner {
-    async fn carry_out(self: Arc<Self>, order: Order, request: Request, next: Next) -> Response {
+    async fn carry_out(&self, order: Order, request: Request, next: Next) -> Response {
         let turn = self.turn(order.name);
         let response = {
             let _turn = turn.lock().await;

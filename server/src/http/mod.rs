@@ -18,6 +18,7 @@ mod openapi;
 mod operation;
 mod request;
 mod webhooks;
+mod whole;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -127,7 +128,7 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         .site_addr(parts.listen)
         .build();
     let (programs, description) = described().split_for_parts();
-    let once = idempotency::Once::new(Arc::clone(&parts.store), parts.tasks);
+    let once = idempotency::Once::new(Arc::clone(&parts.store));
     let state = AppState {
         manager: Arc::clone(&manager),
         store: parts.store,
@@ -171,7 +172,7 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         .with_state(state)
         .merge(webhooks)
         .layer(RequestBodyTimeoutLayer::new(BODY_TIME))
-        .layer(middleware::from_fn_with_state(gate.clone(), auth::gate))
+        .layer(middleware::from_fn_with_state((gate.clone(), parts.tasks), auth::gate))
         .layer(middleware::from_fn_with_state(gate, guard::guard))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(parts.metrics, request::identify))

@@ -7,15 +7,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
-use leptos::server_fn::error::FromServerFnError;
+use leptos::server_fn::error::{FromServerFnError, SERVER_FN_ERROR_HEADER};
 use release_manager::access::{AuditResult, Denied, Operation, Place, Principal, Trail};
 use release_manager::names::EnvironmentName;
+use tokio_util::task::TaskTracker;
 
 use super::caller::{Caller, not_logged_in};
 use super::table::{Access, environment};
 use super::{Client, Found, Gate};
 use crate::auth;
 use crate::http::error::Problem;
+use crate::http::whole::to_the_end;
 use crate::store::AuditEntry;
 
 /// What is known of a request before it is let through.
@@ -24,6 +26,8 @@ struct Asked {
     environment: Option<EnvironmentName>,
     method: Method,
     path: String,
+    /// The path as the router has it: a stranger's own words are not written down.
+    route: String,
     /// The path with its query.
     wanted: String,
     client: Client,
@@ -32,7 +36,12 @@ struct Asked {
 }
 
 /// Lets a request through, or says why not; writes what was changed or refused into the audit log.
-pub(in crate::http) async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+/// A change that was let through goes on to its end, and gets its line, also when its client has gone.
+pub(in crate::http) async fn gate(
+    State((gate, tasks)): State<(Gate, TaskTracker)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let asked = Asked::of(&gate, &request);
     if asked.access == Access::Open {
         return next.run(request).await;
@@ -73,14 +82,40 @@ pub(in crate::http) async fn gate(State(gate): State<Gate>, mut request: Request
         request.extensions_mut().insert(trail.clone());
         request.extensions_mut().insert(caller);
     }
-    let mut response = next.run(request).await;
+    let is_change = asked.is_change();
+    let work = answer(gate, asked, principal, trail, next.run(request));
+    if is_change { to_the_end(&tasks, work).await } else { work.await }
+}
+
+/// The answer to a request that was let through, with its line in the audit log.
+async fn answer(
+    gate: Gate,
+    asked: Asked,
+    principal: Option<Principal>,
+    trail: Trail,
+    work: impl Future<Output = Response>,
+) -> Response {
+    let mut response = work.await;
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
     }
     if let Access::Needs(operation) = asked.access {
-        record(&gate, &asked, operation, principal.as_ref(), &trail, response.status()).await;
+        record(&gate, &asked, operation, principal.as_ref(), &trail, Ended::of(&response)).await;
     }
     response
+}
+
+/// How a request was answered.
+struct Ended {
+    status: StatusCode,
+    /// A server function's error: a form that was sent without scripts gets a redirect all the same.
+    is_error: bool,
+}
+
+impl Ended {
+    fn of(response: &Response) -> Self {
+        Self { status: response.status(), is_error: response.headers().contains_key(SERVER_FN_ERROR_HEADER) }
+    }
 }
 
 /// A line for what was changed, and for what a handler has refused.
@@ -90,19 +125,20 @@ async fn record(
     operation: Operation,
     principal: Option<&Principal>,
     trail: &Trail,
-    status: StatusCode,
+    Ended { status, is_error }: Ended,
 ) {
     let (target, detail, noted) = trail.read();
     let result = noted.unwrap_or(match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AuditResult::Refused,
-        status if status.is_client_error() || status.is_server_error() => AuditResult::Failed,
+        status if is_error || status.is_client_error() || status.is_server_error() => AuditResult::Failed,
         _ => AuditResult::Done,
     });
     let is_change = operation.rule().changes && asked.is_change();
     if !is_change && result != AuditResult::Refused {
         return;
     }
-    let detail = detail.or_else(|| (result != AuditResult::Done).then(|| status.to_string()));
+    let failed = || if is_error { "the page says why".to_owned() } else { status.to_string() };
+    let detail = detail.or_else(|| (result != AuditResult::Done).then(failed));
     let entry = asked.entry(operation, principal, result, detail);
     let target = target.or_else(|| entry.target.clone());
     gate.keeper().audit.note(AuditEntry { target, ..entry }).await;
@@ -130,7 +166,8 @@ impl Asked {
         let client = Client::of(gate.settings(), request.extensions(), request.headers());
         let by_browser = !path.starts_with("/api/") && accepts_html(request.headers());
         let wanted = request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string);
-        Self { access, environment, method: request.method().clone(), path, wanted, client, by_browser }
+        let route = matched.unwrap_or(&path).to_owned();
+        Self { access, environment, method: request.method().clone(), path, route, wanted, client, by_browser }
     }
 
     fn is_change(&self) -> bool {
@@ -192,11 +229,12 @@ impl Asked {
         result: AuditResult,
         detail: Option<String>,
     ) -> AuditEntry {
+        let path = if principal.is_some() { &self.path } else { &self.route };
         AuditEntry {
             actor: principal.map_or_else(|| "nobody".to_owned(), |principal| principal.actor().to_string()),
             address: Some(self.client.address.to_string()),
             operation: operation.as_str().to_owned(),
-            target: Some(self.environment.as_ref().map_or_else(|| self.path.clone(), ToString::to_string)),
+            target: Some(self.environment.as_ref().map_or_else(|| path.clone(), ToString::to_string)),
             result,
             detail,
             times: 1,

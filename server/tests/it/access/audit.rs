@@ -1,13 +1,18 @@
 //! The audit log: what stands in it, and that nobody can change it unseen.
 
+use axum::body::Body;
+use axum::http::Request;
+use futures::{StreamExt, stream};
 use release_manager::access::{Accounts, AuditFilter, AuditRow, Role};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use server::store::{Broken, VerifyError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::oneshot;
+use tower::ServiceExt;
 
-use super::house::{House, everywhere};
+use super::house::{House, PASSWORD, everywhere};
 
 async fn rows(house: &House) -> Vec<AuditRow> {
     house.keeper.audit(&AuditFilter { limit: 100, ..AuditFilter::default() }).await.unwrap().rows
@@ -92,5 +97,74 @@ async fn the_api_offers_no_way_to_take_a_line_out() {
         let answer = house.request(method, "/api/audit").bearer_auth(&admin).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_client_goes_away_is_carried_out_and_has_its_line() {
+    let house = House::new().await;
+    let admin = house.token("root", everywhere(Role::Admin)).await;
+    let (reading, read) = oneshot::channel();
+    let (rest, resting) = oneshot::channel::<&str>();
+    let first = stream::once(async move {
+        reading.send(()).unwrap();
+        Ok::<_, std::io::Error>("{")
+    });
+    let body = first.chain(stream::once(async move { Ok(resting.await.unwrap()) }));
+    let request = Request::post("/api/users")
+        .header("authorization", format!("Bearer {admin}"))
+        .header("content-type", "application/json")
+        .header("host", "localhost")
+        .body(Body::from_stream(body))
+        .unwrap();
+    let mut answer = Box::pin(house.router.clone().oneshot(request));
+    tokio::select! {
+        _ = &mut answer => unreachable!("it waits for the rest of the body"),
+        read = read => read.unwrap(),
+    }
+    drop(answer);
+    rest.send(r#""name": "ada", "role": "viewer", "password": "a secret password"}"#).unwrap();
+    house.tasks.close();
+    house.tasks.wait().await;
+
+    let users = house.keeper.users().await.unwrap();
+    assert!(users.iter().any(|user| user.name.as_str() == "ada"), "it is carried out as a whole");
+    let told = rows(&house).await;
+    assert_eq!(told[0].target.as_deref(), Some("user ada"));
+    assert_eq!(told[0].result.as_str(), "done");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_was_refused_is_not_told_as_done() {
+    let house = House::new().await;
+    house.user("ada", everywhere(Role::Admin)).await;
+    let session = house.session("ada").await;
+    let form = house.post("/rpc/change_password").header("cookie", &session).header("accept", "text/html");
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let answer = form.body("current=wrong&new=another+good+one&again=another+good+one").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND, "a browser without scripts is taken back to the page");
+    let told = rows(&house).await;
+    assert_eq!((told[0].operation.as_str(), told[0].result.as_str()), ("own_account", "failed"));
+    assert!(house.log_in("ada", PASSWORD, "").await.status().is_redirection(), "the password is as it was");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_fill_the_log() {
+    let house = House::new().await;
+    for number in 0..100 {
+        let path = format!("/api/{}{number}", "x".repeat(5_000));
+        house.get(&path).bearer_auth("rm_wrong").send().await.unwrap();
+    }
+    for number in 0..100 {
+        house.post(&format!("/api/deploy/e{number}")).bearer_auth("rm_wrong").send().await.unwrap();
+    }
+    house.keeper.audit.flush(true).await;
+    let told = rows(&house).await;
+    assert!(told.len() < 30, "{} lines", told.len());
+    assert_eq!(told.iter().map(|row| row.times).sum::<u32>(), 200, "each is counted");
+    let longest = told.iter().filter_map(|row| row.target.as_ref()).map(String::len).max();
+    assert!(longest.unwrap() <= 200);
     house.close().await;
 }

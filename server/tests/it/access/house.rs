@@ -29,6 +29,7 @@ pub(super) struct House {
     pub(super) keeper: Arc<Doorkeeper>,
     pub(super) router: axum::Router,
     pub(super) home: TempDir,
+    pub(super) tasks: TaskTracker,
     base: String,
     client: Client,
     stop: CancellationToken,
@@ -62,12 +63,13 @@ impl House {
         let keeper = Arc::new(Doorkeeper::new(Arc::clone(&store), Arc::<TestClock>::clone(&clock)).unwrap());
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let tasks = TaskTracker::new();
         let surface = Parts {
             gate: Gate::new(Arc::clone(&keeper), settings, address).unwrap(),
             store: Arc::clone(&store),
             metrics: Arc::default(),
             webhooks: Webhooks::start(&manager, None, stop.clone()),
-            tasks: TaskTracker::new(),
+            tasks: tasks.clone(),
             stop: stop.clone(),
             listen: address,
         };
@@ -75,7 +77,7 @@ impl House {
         let serving = tokio::spawn(server::http::serve(listener, router.clone(), stop.clone()));
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         let base = format!("http://{address}");
-        Self { clock, store, keeper, router, home, base, client, stop, serving }
+        Self { clock, store, keeper, router, home, tasks, base, client, stop, serving }
     }
 
     pub(super) async fn user(&self, name: &str, grant: Grant) {
