@@ -8,14 +8,15 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 use release_manager::ports::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tracing::error;
 
 use super::BODY_LIMIT;
+use super::auth::Caller;
 use super::error::Problem;
 use crate::SystemClock;
 use crate::store::{Answer, Hash, Remembered, Store};
@@ -50,10 +51,10 @@ impl Once {
     }
 }
 
-/// Whether a key is heeded there. The answer to a new token holds its secret, which must not be kept; a webhook says only
-/// "look now", and a git host sends no key.
+/// Whether a key is heeded there. The answer to a new token holds its secret, which must not be kept, and so does an order
+/// for a new user, of which not even a quick hash may be; a webhook says only "look now", and a git host sends no key.
 pub(super) fn heeded(path: &str) -> bool {
-    path != "/api/tokens" && !path.starts_with("/api/webhooks/")
+    !matches!(path, "/api/tokens" | "/api/users") && !path.starts_with("/api/webhooks/")
 }
 
 /// How the header is described.
@@ -83,7 +84,8 @@ pub(super) async fn once(State(once): State<Once>, request: Request, next: Next)
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
     };
     let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let order = Order { name: name(&parts.headers, &key), request: hash(&[target.as_bytes(), &body]) };
+    let order =
+        Order { name: name(parts.extensions.get::<Caller>(), &key), request: hash(&[target.as_bytes(), &body]) };
     let request = Request::from_parts(parts, Body::from(body));
     once.0.carry_out(order, request, next).await
 }
@@ -154,9 +156,9 @@ fn key(value: &HeaderValue) -> Result<String, Problem> {
 }
 
 /// A key belongs to whoever sent it: nobody gets another's answer.
-fn name(headers: &HeaderMap, key: &str) -> Hash {
-    let value = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
-    hash(&[value(AUTHORIZATION), value(COOKIE), key.as_bytes()])
+fn name(caller: Option<&Caller>, key: &str) -> Hash {
+    let whose = caller.map(Caller::counted_as).unwrap_or_default();
+    hash(&[whose.as_bytes(), key.as_bytes()])
 }
 
 fn hash(parts: &[&[u8]]) -> Hash {

@@ -129,19 +129,25 @@ pub(super) async fn change_user(
     caller.trail().target(&format_args!("user {name}"));
     let keeper = state.gate.keeper();
     let mut done = Vec::new();
-    if let Some(role) = request.role {
-        let grant = grant(role, request.environments)?;
-        done.push(format!("is {grant} now"));
-        keeper.set_grant(&name, grant).await?;
-    }
+    // What is refused must not hide what was done before: it is noted step by step, and the password comes first, since it
+    // is what is refused most often.
+    let mut note = |what: String| {
+        done.push(what);
+        caller.trail().detail(&done.join(", "));
+    };
+    let grant = request.role.map(|role| grant(role, request.environments)).transpose()?;
     if let Some(password) = request.password {
         keeper.set_password(&name, password).await?;
-        done.push("has another password".to_owned());
+        note("has another password".to_owned());
+    }
+    if let Some(grant) = grant {
+        let what = format!("is {grant} now");
+        keeper.set_grant(&name, grant).await?;
+        note(what);
     }
     if let Some(disabled) = request.disabled {
         keeper.set_disabled(&name, disabled).await?;
-        done.push(if disabled { "is shut out" } else { "may come in again" }.to_owned());
+        note(if disabled { "is shut out" } else { "may come in again" }.to_owned());
     }
-    caller.trail().detail(&done.join(", "));
     Ok(StatusCode::NO_CONTENT)
 }

@@ -64,7 +64,7 @@ impl Caller {
     }
 
     /// What requests and streams are counted by.
-    pub(super) fn counted_as(&self) -> String {
+    pub(in crate::http) fn counted_as(&self) -> String {
         match (&self.credential, &self.visit.session) {
             (Credential::Cookie(_), Some(session)) => format!("session {session}"),
             (Credential::Token(_) | Credential::Proxy, _) => self.visit.principal.actor().to_string(),

@@ -20,8 +20,7 @@ const HEADERS: [&str; 7] = [
 ];
 
 fn webhooks() -> Webhooks {
-    let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-    Webhooks { secret: Some(SECRET.into()), branch: "main".to_owned(), bell: Arc::default(), bucket }
+    Webhooks::new(Some(SECRET.into()), "main".to_owned(), Arc::default())
 }
 
 /// Values that look like signatures, and any other bytes that a header may hold.
