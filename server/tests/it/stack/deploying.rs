@@ -33,6 +33,9 @@ async fn a_stack_is_deployed_and_a_second_time_nothing_is_written_on_docker() {
             let before = now();
             scene.deploy(&["-c", "stack.yml"], 0).await;
             assert_eq!(writes_since(scene, &before).await, Vec::<String>::new());
+            scene.deploy(&["-c", "stack.yml", "--env-file", "web.env"], 0).await;
+            let told = writes_since(scene, &before).await;
+            assert!(told.contains(&format!("service update {}_web", scene.stack)), "it would have told: {told:?}");
         })
         .await;
 }
@@ -70,7 +73,7 @@ fn now() -> String {
     format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
 }
 
-/// What the daemon tells of writes to services, networks, secrets and configs.
+/// What the daemon tells of writes to the stack's services, networks, secrets and configs. Other tests write to theirs.
 async fn writes_since(scene: &Scene, since: &str) -> Vec<String> {
     use bollard::query_parameters::EventsOptionsBuilder;
     use futures::TryStreamExt;
@@ -79,12 +82,19 @@ async fn writes_since(scene: &Scene, since: &str) -> Vec<String> {
     let docker = docker.negotiate_version().await.unwrap();
     let options = EventsOptionsBuilder::default().since(since).until(&now()).build();
     let events: Vec<_> = docker.events(Some(options)).try_collect().await.unwrap();
+    let own = format!("{}_", scene.stack);
     let told = events.into_iter().filter_map(|event| {
+        let mut about = event.actor?.attributes?;
+        let name = about.remove("name")?;
+        // The Swarm's own word on how an earlier update goes on is an event as well.
+        if matches!(about.get("updatestate.new").map(String::as_str), Some("updating" | "completed")) {
+            return None;
+        }
         let kind = format!("{:?}", event.typ?).to_lowercase();
         let action = event.action?;
         let is_write = matches!(&*action, "create" | "update" | "remove");
         let of_the_swarm = ["service", "network", "secret", "config"].iter().any(|known| kind.contains(known));
-        (is_write && of_the_swarm).then(|| format!("{kind} {action}"))
+        (is_write && of_the_swarm && name.starts_with(&own)).then(|| format!("{kind} {action} {name}"))
     });
     told.collect()
 }
