@@ -46,7 +46,7 @@ const OF_ADDRESS: usize = 512;
 /// And so many more from this machine: its health check must not be kept out by strangers.
 const OF_LOOPBACK: usize = 16;
 /// For a client to take what is sent to it. A stream that is open for days sends something every few seconds.
-const WRITE_TIME: Duration = Duration::from_secs(60);
+const WRITE_TIME: Duration = Duration::from_mins(1);
 /// When the machine is out of file descriptors there is nothing to do but to wait.
 const PAUSE: Duration = Duration::from_millis(200);
 

@@ -14,7 +14,7 @@ async fn commits_are_told_between_revisions_that_stand_and_asked_for_once() {
 
     for _ in 0..3 {
         let commits = world.manager.commits(&first, &second).await.unwrap();
-        assert_eq!(commits.revisions.iter().map(|one| one.sha.clone()).collect::<Vec<_>>(), [second.clone()]);
+        assert_eq!(commits.revisions.iter().map(|one| &one.sha).collect::<Vec<_>>(), [&second]);
     }
     assert_eq!(world.source.comparisons(), 1);
 
