@@ -187,7 +187,7 @@ pub fn SoakNotes(
     view! {
         {move || (!rows.with(Vec::is_empty)).then(|| view! {
             <section class="soak" aria-label="How these versions have stood">
-                <h3>{format!("How these versions have stood in {from}")}</h3>
+                <h2 class="soak-title">{format!("How these versions have stood in {from}")}</h2>
                 <ul class="soak-list">
                     {rows.get().into_iter().map(|(service, soak)| soak_line(service, soak)).collect_view()}
                 </ul>
