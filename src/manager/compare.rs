@@ -19,6 +19,7 @@ use crate::ports::NewDeployment;
 use crate::release::{Release, ServiceVersion};
 use crate::revision::Revision;
 use crate::stack::Stack;
+use crate::time::Timestamp;
 use crate::views::{Comparison, PlannedAction};
 use crate::watched::Soak;
 
@@ -47,6 +48,18 @@ impl Candidate {
             return Err(ManagerError::Blocked(self.plan.blockers));
         }
         if self.plan.has_work() { Ok(self) } else { Err(ManagerError::UpToDate) }
+    }
+
+    /// The deployment of it, to be begun.
+    pub(super) fn deployment(
+        self,
+        environment: &EnvironmentName,
+        cause: Cause,
+        actor: Actor,
+        started_at: Timestamp,
+    ) -> NewDeployment {
+        let Self { release, stack, plan, content_hash } = self;
+        NewDeployment { environment: environment.clone(), cause, actor, release, stack, plan, content_hash, started_at }
     }
 }
 
@@ -131,16 +144,7 @@ impl Manager {
         // Only now: a page that shows the plan does not wait for registries.
         inner.check_images(&mut candidate.plan).await?;
         let candidate = candidate.worth_doing()?;
-        let new = NewDeployment {
-            environment: target.clone(),
-            cause: Cause::Promotion { from: sides.origin },
-            actor,
-            release: candidate.release,
-            stack: candidate.stack,
-            plan: candidate.plan,
-            content_hash: candidate.content_hash,
-            started_at: inner.ports.clock.now(),
-        };
+        let new = candidate.deployment(target, Cause::Promotion { from: sides.origin }, actor, inner.ports.clock.now());
         inner.begin(permit, new).await
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::{LiveService, LiveStack};
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Mode as ServiceMode, Part, Plan, compose};
-use crate::ports::{Latest, LedgerError, NewDeployment, Unproved};
+use crate::ports::{Latest, LedgerError, Unproved};
 
 impl Manager {
     /// Tries again what did not succeed: in an environment that follows the source its newest revision, in another the
@@ -67,16 +67,8 @@ impl Inner {
         self.watch_unproved(environment, &live, &mut plan).await?;
         let candidate =
             Candidate { release: old.release, stack: old.stack, plan, content_hash: old.content_hash }.worth_doing()?;
-        let new = NewDeployment {
-            environment: environment.name.clone(),
-            cause: Cause::Retry { of: failed.id },
-            actor,
-            release: candidate.release,
-            stack: candidate.stack,
-            plan: candidate.plan,
-            content_hash: candidate.content_hash,
-            started_at: self.ports.clock.now(),
-        };
+        let new =
+            candidate.deployment(&environment.name, Cause::Retry { of: failed.id }, actor, self.ports.clock.now());
         self.begin(permit, new).await
     }
 

@@ -14,7 +14,7 @@ use crate::diff::{Finding, diff};
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Part, Plan, compose, short_name};
-use crate::ports::{ImagePresence, NewDeployment};
+use crate::ports::ImagePresence;
 use crate::release::{Release, ServiceVersion};
 use crate::stack::Stack;
 use crate::views::{Comparison, RollbackPlan};
@@ -85,16 +85,7 @@ impl Manager {
         }
         let candidate = candidate.worth_doing()?;
         inner.hold_for_rollback(environment, &actor, to).await?;
-        let new = NewDeployment {
-            environment: target.clone(),
-            cause: Cause::Rollback { to },
-            actor,
-            release: candidate.release,
-            stack: candidate.stack,
-            plan: candidate.plan,
-            content_hash: candidate.content_hash,
-            started_at: inner.ports.clock.now(),
-        };
+        let new = candidate.deployment(target, Cause::Rollback { to }, actor, inner.ports.clock.now());
         inner.begin(permit, new).await
     }
 }
