@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use super::desire::{self, Desired};
 use super::error::sentences;
 use super::proven::Proven;
+use super::retry::Owed;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::Cause;
 use crate::diff::{Finding, diff};
@@ -165,23 +166,14 @@ impl Inner {
         sides: &Sides,
         services: Option<&BTreeSet<ServiceName>>,
     ) -> Result<Candidate, ManagerError> {
-        let (running, proven) = (sides.running(), sides.proven());
-        let known = |service: &ServiceName| running.contains_key(service) || proven.contains_key(service);
-        if let Some(unknown) = services.into_iter().flatten().find(|service| !known(service)) {
-            return Err(ManagerError::UnknownService(unknown.clone()));
-        }
         let (Some(from), Some(revision)) = (&sides.from, sides.revision()) else {
+            sides.must_know(services, &Versions::new())?;
             return Err(ManagerError::NothingToPromote(sides.origin.clone()));
         };
         let newest = self.desire(environment, revision).await?;
-        let scope: BTreeSet<ServiceName> = running
-            .keys()
-            .chain(proven.keys())
-            .filter(|service| services.is_none_or(|chosen| chosen.contains(*service)))
-            // What the files want but the environment before has not proved stays as it is here.
-            .filter(|service| proven.contains_key(*service) || !newest.versions.contains_key(*service))
-            .cloned()
-            .collect();
+        sides.must_know(services, &newest.versions)?;
+        let scope = sides.scope(services, &newest.versions);
+        let owed = sides.owed(services, &newest.versions);
         let desired = self.desired_at_each(environment, sides, newest, &scope).await?;
         let parts: Vec<Part<'_>> = desired
             .iter()
@@ -193,7 +185,11 @@ impl Inner {
         if services.is_none() {
             plan::prune(&mut plan, &desired.iter().map(|(desired, _)| &desired.stack).collect::<Vec<_>>(), &live);
         }
-        self.watch_unproved(environment, &live, &mut plan).await?;
+        self.watch_unproved(environment, &live, &mut plan, Owed::All).await?;
+        plan.warnings.extend(owed.into_iter().map(|service| Finding {
+            message: format!("{} has not seen it succeed yet, so it is left as it is here", sides.origin),
+            service: Some(service),
+        }));
         let content_hash = desire::content_hash(&stack)?;
         let release = Release::mixed(Some(revision.clone()), sides.merged(versions, &scope));
         let kept = sides.target.as_ref().map(|target| target.without(&scope));
@@ -232,6 +228,33 @@ impl Inner {
 }
 
 impl Sides {
+    /// Nobody can choose what neither side runs and the files do not want.
+    fn must_know(&self, services: Option<&BTreeSet<ServiceName>>, wanted: &Versions) -> Result<(), ManagerError> {
+        let (running, proven) = (self.running(), self.proven());
+        let is_known = |service: &&ServiceName| {
+            [&running, &proven, wanted].into_iter().any(|versions| versions.contains_key(*service))
+        };
+        match services.into_iter().flatten().find(|service| !is_known(service)) {
+            Some(unknown) => Err(ManagerError::UnknownService(unknown.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// What a promotion of these services is about.
+    fn scope(&self, services: Option<&BTreeSet<ServiceName>>, wanted: &Versions) -> BTreeSet<ServiceName> {
+        let owed = self.owed(services, wanted);
+        let both = self.running().into_keys().chain(self.proven().into_keys());
+        both.filter(|service| services.is_none_or(|chosen| chosen.contains(service)) && !owed.contains(service))
+            .collect()
+    }
+
+    /// What the files want of these services but the environment before has not proved: it stays as it is.
+    fn owed(&self, services: Option<&BTreeSet<ServiceName>>, wanted: &Versions) -> BTreeSet<ServiceName> {
+        let proven = self.proven();
+        let chosen = wanted.keys().filter(|service| services.is_none_or(|chosen| chosen.contains(*service)));
+        chosen.filter(|service| !proven.contains_key(*service)).cloned().collect()
+    }
+
     /// What runs once the services in scope have what they are to get, each with its revision.
     fn merged(
         &self,

@@ -8,10 +8,21 @@ use super::sync::Wish;
 use super::{Inner, Manager, ManagerError, Permit};
 use crate::deployment::{Cause, Status};
 use crate::engine::{LiveService, LiveStack};
+use crate::health::{self, HealthStatus};
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, ActionKind, Mode as ServiceMode, Part, Plan, compose};
 use crate::ports::{Latest, LedgerError, Unproved};
+
+/// Which of the services that a plan leaves as they are, and that have never succeeded so, are watched to a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// All: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
+    All,
+    /// Those that look well by now, as an image that took long to come: they can be proved, and promoted then. One that is
+    /// still broken does not fail a deployment that does not touch it, and a machine starts no job again.
+    Recovered,
+}
 
 impl Manager {
     /// Tries again what did not succeed: in an environment that follows the source its newest revision, in another the
@@ -64,7 +75,7 @@ impl Inner {
         let stack = compose(&environment.stack, &[Part { stack: &old.stack, services: scope.clone() }]);
         let live = self.ports.swarm.live(&environment.stack).await?;
         let mut plan = plan::plan(&stack, &live, Some(&scope));
-        self.watch_unproved(environment, &live, &mut plan).await?;
+        self.watch_unproved(environment, &live, &mut plan, Owed::All).await?;
         let candidate =
             Candidate { release: old.release, stack: old.stack, plan, content_hash: old.content_hash }.worth_doing()?;
         let new =
@@ -93,21 +104,27 @@ impl Inner {
         Ok(unproved)
     }
 
-    /// Has the services watched to a verdict that a plan would leave as they are although what is live has never
-    /// succeeded: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
+    /// Has services watched to a verdict that a plan would leave as they are although what is live has never succeeded.
     pub(super) async fn watch_unproved(
         &self,
         environment: &Environment,
         live: &LiveStack,
         plan: &mut Plan,
+        owed: Owed,
     ) -> Result<(), ManagerError> {
-        let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
+        let mut unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
+        if owed == Owed::Recovered && !unproved.is_empty() {
+            let seen = self.ports.swarm.observe(&environment.stack).await?;
+            let seen = health::judge_stack(&environment.stack, &seen, self.ports.clock.now());
+            unproved.retain(|service, _| seen.get(service).is_some_and(|seen| seen.status == HealthStatus::Healthy));
+        }
         for action in &mut plan.actions {
             let ActionKind::LeaveService { service, version } = &action.kind else { continue };
             let Some(known) = unproved.get(service) else { continue };
             let Some(found) = live.services.get(&environment.stack.scope(service)) else { continue };
             if ServiceMode::of(&found.spec).is_job() {
-                if let Some(again) = plan::restart(live, &environment.stack, service) {
+                let again = (owed == Owed::All).then(|| plan::restart(live, &environment.stack, service)).flatten();
+                if let Some(again) = again {
                     let reason = format!("deployment {} did not see it end well", known.deployment);
                     *action = plan::Action { level: action.level, reason, ..again };
                 }

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use super::compare::{Candidate, show};
 use super::desire::content_hash;
 use super::proven::Proven;
+use super::retry::Owed;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::{Cause, Deployment, Status};
 use crate::diff::{Finding, diff};
@@ -176,7 +177,7 @@ impl Inner {
             .partition(|name| wanted.contains_key(name) && !restored.stack.services.contains_key(name));
         let stack = compose(&environment.stack, &[Part { stack: &restored.stack, services: scope.clone() }]);
         let mut plan = plan::plan(&stack, &live, Some(&scope));
-        self.watch_unproved(environment, &live, &mut plan).await?;
+        self.watch_unproved(environment, &live, &mut plan, Owed::All).await?;
         note_left(&mut plan, unproved, NOT_PROVED_THEN, false);
         note_left(&mut plan, unstored, NOT_STORED, services.is_some());
         self.check_images(&mut plan).await?;

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::compare::blocked;
 use super::desire::{self, Desired};
 use super::pins::Pins;
+use super::retry::Owed;
 use super::{Inner, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
 use crate::engine::{LiveStack, Pinned};
@@ -156,11 +157,12 @@ impl Inner {
         if blocked(&plan).is_some() {
             return Err(ManagerError::Blocked(plan.blockers));
         }
-        if is_forced {
-            self.watch_unproved(environment, &live, &mut plan).await?;
-        } else if let Some(failed) = self.still_live(environment, &live, &plan).await? {
-            return Err(ManagerError::StillLive(failed));
-        } else {
+        let owed = if is_forced { Owed::All } else { Owed::Recovered };
+        self.watch_unproved(environment, &live, &mut plan, owed).await?;
+        if !is_forced {
+            if let Some(failed) = self.still_live(environment, &live, &plan).await? {
+                return Err(ManagerError::StillLive(failed));
+            }
             may_be_removed(&plan, &stack, &live)?;
         }
         let latest = self.ports.ledger.latest(&environment.name).await?;
@@ -204,7 +206,10 @@ impl Inner {
             return Ok(None);
         }
         let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
-        let left = plan.actions.iter().filter_map(|action| action.kind.service());
+        let left = plan.actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::LeaveService { service, .. } => Some(service),
+            _ => None,
+        });
         Ok(left.filter_map(|service| unproved.get(service)).map(|unproved| unproved.deployment).max())
     }
 
@@ -260,7 +265,10 @@ fn images(
 fn may_be_removed(plan: &Plan, stack: &Stack, live: &LiveStack) -> Result<(), ManagerError> {
     let count = |wanted: fn(&ActionKind) -> bool| plan.actions.iter().filter(|action| wanted(&action.kind)).count();
     let removed = count(|kind| matches!(kind, ActionKind::RemoveService { .. }));
-    let kept = count(|kind| matches!(kind, ActionKind::UpdateService { .. } | ActionKind::LeaveService { .. }));
+    let kept = count(|kind| {
+        use ActionKind::{LeaveService, UpdateService, WatchService};
+        matches!(kind, UpdateService { .. } | LeaveService { .. } | WatchService { .. })
+    });
     if removed >= 2 && removed >= kept {
         return Err(ManagerError::MassRemoval(removed));
     }

@@ -79,3 +79,43 @@ async fn what_was_watched_again_in_vain_still_counts_as_not_proved() {
     let plan = world.ledger.recorded(same).await.unwrap().unwrap().new.plan;
     assert!(plan.actions.iter().any(|action| action.reason.contains("it is watched again")), "{plan:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_come_up_late_is_proved_by_the_next_revision_and_promoted_with_it() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.slow_down("db:2");
+    world.push_to("1", "2", Status::Failed).await;
+    assert_eq!(world.running("preprod").await, ["db 1", "web 1"]);
+    world.swarm.recover("lab-preprod_db");
+    let writes = world.service_writes();
+    let id = world.push_to("2", "2", Status::Success).await;
+    assert_eq!(world.service_writes(), writes + 1, "db is watched and not written");
+    assert_eq!(world.running("preprod").await, ["db 2", "web 2"]);
+    assert_eq!(world.notes(id).await, Vec::<String>::new());
+    world.promote(None, None).await.unwrap();
+    world.until_ended("prod", Status::Success).await;
+    assert_eq!(world.running("prod").await, ["db 2", "web 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_names_what_the_environment_before_has_not_proved() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    let with_cache = format!("{STACK}  cache:\n    image: cache:1\n");
+    world.swarm.crash("cache:1");
+    world.source.commit("Cache", &[("stack.yml", Some(&with_cache))]);
+    world.push("2", "1");
+    world.until_over("preprod", |last| last.status == Status::Failed).await;
+    world.push_to("3", "1", Status::Success).await;
+    let all = world.manager.compare(&name("prod"), None).await.unwrap();
+    let cache = world.manager.compare(&name("prod"), Some(&chosen(&["cache"]))).await.unwrap();
+    let unknown = world.manager.compare(&name("prod"), Some(&chosen(&["cash"]))).await;
+    for plan in [all, cache] {
+        let of_cache =
+            plan.warnings.iter().find(|found| found.service.as_ref().is_some_and(|it| it.as_str() == "cache"));
+        assert_eq!(of_cache.unwrap().message, "preprod has not seen it succeed yet, so it is left as it is here");
+        assert!(!plan.actions.contains_key(&"cache".parse::<ServiceName>().unwrap()), "{plan:#?}");
+    }
+    assert!(matches!(unknown, Err(ManagerError::UnknownService(_))), "{unknown:?}");
+}
