@@ -616,6 +616,21 @@ fn a_watch_can_be_taken_up_from_what_was_stored() {
 }
 
 #[test]
+fn what_ended_before_another_process_took_the_watch_up_does_not_count() {
+    let case = Case::update();
+    let dead = "b1:1@n1 shutdown/failed; c1:1@n1 shutdown/failed; d1:1@n1 shutdown/failed; e1:1@n1 ready/ready";
+    let first_look = |watch: Watch| {
+        let Seen::Look(seen) = case.ours(1, "updating", dead).seen else { panic!("a look") };
+        let mut watch = watch;
+        describe(&watch.see(Duration::from_secs(1), Ok(&seen)))
+    };
+    let timing = Timing::for_spec(&case.spec, Duration::from_secs(20), 2, CAP);
+    let watch = Watch::new(case.target.clone(), timing, Duration::ZERO);
+    assert_eq!(first_look(watch.clone()), "failed CrashLoop");
+    assert_eq!(first_look(watch.after_a_gap()), "updating, 0 of 2");
+}
+
+#[test]
 fn after_success_each_later_end_is_told_once() {
     let case = Case::update();
     let timing = Timing::for_spec(&case.spec, Duration::from_secs(20), 2, CAP);

@@ -25,6 +25,8 @@ pub struct Watch {
     networks: NetworkNames,
     /// When the Engine last answered.
     pub(super) answered: Duration,
+    /// Whether nobody has looked since the write: what ended meanwhile proves nothing.
+    unseen: bool,
     /// Whether the service was ever there.
     pub(super) found: bool,
     /// Since when it is not there.
@@ -81,6 +83,7 @@ impl Watch {
             started,
             networks: NetworkNames::new(),
             answered: started,
+            unseen: false,
             found: false,
             gone: None,
             known: None,
@@ -97,6 +100,13 @@ impl Watch {
             given_up: BTreeMap::new(),
             count: Count::default(),
         }
+    }
+
+    /// Takes up a watch that another process has begun: what ended before the first look was seen by nobody.
+    #[must_use]
+    pub fn after_a_gap(mut self) -> Self {
+        self.unseen = true;
+        self
     }
 
     /// Tells the names of networks by their ids, so that somebody else's change of networks is noticed too.
@@ -133,7 +143,7 @@ impl Watch {
     }
 
     fn judge(&mut self, at: Duration, seen: &Observation) -> Judgement {
-        let after_gap = at.saturating_sub(self.answered) > self.timing.gap;
+        let after_gap = std::mem::take(&mut self.unseen) || at.saturating_sub(self.answered) > self.timing.gap;
         if after_gap {
             self.proof = None;
             self.stillness.1 = at;
@@ -180,7 +190,8 @@ impl Watch {
         }
         let live = &look.service.spec;
         let written = self.target.spec.as_ref()?;
-        let has_label = label(live, DEPLOYMENT_LABEL) == Some(self.target.deployment.to_string().as_str());
+        // What is watched without having been written may carry nobody's label.
+        let has_label = label(live, DEPLOYMENT_LABEL) == label(written, DEPLOYMENT_LABEL);
         if has_label && is_as_written(written, live, &self.networks) {
             self.known = Some(live.clone());
             return None;

@@ -23,7 +23,7 @@ impl Rollout<'_> {
         }
         self.journal(&JournalEntry::Intent { action: number, target: None }).await?;
         for _ in 0..TRIES {
-            match self.inner.ports.swarm.apply(write).await {
+            match self.send(write).await {
                 Ok(_) | Err(SwarmError::NotFound(_)) => {
                     let done = JournalEntry::Done { action: number, id: String::new() };
                     return Ok(self.journal(&done).await?);

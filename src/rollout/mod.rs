@@ -4,6 +4,7 @@
 //! through the same code, where the journal says what needs no doing again.
 
 mod clean;
+mod objects;
 mod report;
 mod submit;
 mod switch;
@@ -59,6 +60,8 @@ struct Rollout<'a> {
     watches: BTreeMap<ServiceName, Watch>,
     over: BTreeMap<ServiceName, ServiceOutcome>,
     switch: Switch,
+    /// The networks of the stack, which may have to be made anew.
+    declared_networks: BTreeMap<String, Write>,
     /// The names of networks by their ids, once they have been asked for: after the networks of the plan are made.
     networks: Option<BTreeMap<String, String>>,
 }
@@ -170,6 +173,7 @@ impl<'a> Rollout<'a> {
             watches,
             over,
             switch,
+            declared_networks: objects::networks_of(&open.new.stack),
             networks: None,
         })
     }
@@ -230,10 +234,11 @@ impl<'a> Rollout<'a> {
 
     /// Writes services concurrently and begins to watch them.
     async fn services(&mut self, numbers: &[usize]) -> Result<(), Interrupted> {
-        if numbers.is_empty() {
+        let is_begun = |number: &usize| self.journal.intents.contains_key(number);
+        if numbers.is_empty() || self.is_halted() && !numbers.iter().any(is_begun) {
             return Ok(());
         }
-        let before = self.look_before().await?;
+        let Some(before) = self.look_before().await? else { return Ok(()) };
         let this: &Self = self;
         let submitted: Vec<_> = stream::iter(numbers.iter().copied())
             .map(|number| this.submit_service(number, &before))
@@ -277,14 +282,18 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// What stood before anything was written. Without it nothing can be judged later, so it is waited for.
-    async fn look_before(&mut self) -> Result<Before, Interrupted> {
+    /// What stood before anything was written. Without it nothing can be judged later, so it is waited for; `None` where
+    /// that is stopped before anything was written.
+    async fn look_before(&mut self) -> Result<Option<Before>, Interrupted> {
         let asked = Instant::now();
         loop {
             let error = match self.try_look_before().await {
-                Ok(before) => return Ok(before),
+                Ok(before) => return Ok(Some(before)),
                 Err(error) => error,
             };
+            if self.is_halted() && self.journal.intents.is_empty() && self.watches.is_empty() {
+                return Ok(None);
+            }
             if self.is_late() && asked.elapsed() >= FRESH_LOOK {
                 return Err(Interrupted::Refused(error.to_string()));
             }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Before, FRESH_LOOK, Interrupted, Rollout, service_of};
 use crate::deployment::{Evidence, FailureReason, ServiceOutcome, Verdict};
-use crate::engine::{CONTENT_LABEL, DEPLOYMENT_LABEL, LiveService, NAMESPACE_LABEL, Task, Write};
+use crate::engine::{DEPLOYMENT_LABEL, LiveService, Task, Write};
 use crate::judge::{Target, Timing, Watch, is_before_end};
 use crate::live::ServicePhase;
 use crate::manager::ManagerError;
@@ -15,6 +15,10 @@ use crate::ports::{JournalEntry, SwarmError};
 
 /// How often a write is tried again when only the Engine's own bookkeeping has moved the version.
 const SEQUENCE_TRIES: u32 = 5;
+
+/// How often a write waits for a network that the Engine still lists although it is gone: after a stack was removed that
+/// takes it some seconds.
+const NETWORK_TRIES: u32 = 10;
 
 /// What came of writing a service.
 pub(super) enum Submitted {
@@ -41,55 +45,14 @@ enum Settled {
 }
 
 impl Rollout<'_> {
-    /// Makes a network, secret or config, unless it is there by now and belongs to this stack; or gives it its labels.
-    pub(super) async fn create_object(&self, number: usize) -> Result<(), Interrupted> {
-        if self.journal.done.contains(&number) {
-            return Ok(());
-        }
-        let Some(write) = &self.actions[number].write else { return Ok(()) };
-        self.journal(&JournalEntry::Intent { action: number, target: None }).await?;
-        let id = loop {
-            match self.send(write).await {
-                Ok(id) => break id,
-                Err(SwarmError::NameTaken(message)) => match self.own_object(write).await {
-                    Ok(Some(id)) => break id,
-                    Ok(None) => return Err(Interrupted::Refused(message)),
-                    // Nobody has seen whose it is.
-                    Err(_) if !self.is_late() => self.pause().await?,
-                    Err(error) => return Err(Interrupted::Refused(error.to_string())),
-                },
-                // Labels that an earlier try has written, or somebody else: the next plan looks at them again.
-                Err(SwarmError::OutOfSequence) => break String::new(),
-                Err(error) if error.is_doubtful() && !self.is_late() => self.pause().await?,
-                Err(error) => return Err(Interrupted::Refused(error.to_string())),
-            }
-        };
-        Ok(self.journal(&JournalEntry::Done { action: number, id }).await?)
-    }
-
     /// Sends a write, if this process still leads. A lease that cannot be read leaves the write in doubt.
-    async fn send(&self, write: &Write) -> Result<String, SwarmError> {
+    pub(super) async fn send(&self, write: &Write) -> Result<String, SwarmError> {
         let environment = self.inner.environment(self.permit.environment());
         match self.inner.must_lead(environment.map_err(|error| SwarmError::Refused(error.to_string()))?).await {
             Ok(()) => self.inner.ports.swarm.apply(write).await,
             Err(ManagerError::Swarm(error)) => Err(error),
             Err(error) => Err(SwarmError::Refused(error.to_string())),
         }
-    }
-
-    /// The id of an object of that name that carries this stack's label and holds the same: an earlier try has made it.
-    async fn own_object(&self, write: &Write) -> Result<Option<String>, SwarmError> {
-        let live = self.inner.ports.swarm.live(&self.stack).await?;
-        let (objects, spec) = match write {
-            Write::CreateNetwork { spec } => (live.networks, spec),
-            Write::CreateSecret { spec } => (live.secrets, spec),
-            Write::CreateConfig { spec } => (live.configs, spec),
-            _ => return Ok(None),
-        };
-        let Some(object) = spec["Name"].as_str().and_then(|name| objects.get(name)) else { return Ok(None) };
-        let is_same = |label: &str| object.labels.get(label).map(String::as_str) == spec["Labels"][label].as_str();
-        let ours = object.labels.get(NAMESPACE_LABEL).is_some_and(|stack| stack == self.stack.as_str());
-        Ok((ours && is_same(CONTENT_LABEL)).then(|| object.id.clone()))
     }
 
     /// Writes one service, or finds that it was written.
@@ -126,6 +89,8 @@ impl Rollout<'_> {
             self.write_service(number, write, &target, in_doubt).await?
         };
         let submitted = match verdict {
+            // Nobody has seen what ended between the process that wrote it and this one.
+            None if !is_new => Submitted::Accepted(Box::new(self.watch(target, before).after_a_gap())),
             None => Submitted::Accepted(Box::new(self.watch(target, before))),
             Some(verdict) => Submitted::Ended(Box::new(self.outcome(number, verdict, Evidence::default()))),
         };
@@ -142,6 +107,7 @@ impl Rollout<'_> {
     ) -> Result<Option<Verdict>, Interrupted> {
         let mut write = stamped(write, target);
         let mut sequence_tries = 0;
+        let mut network_tries = 0;
         loop {
             if in_doubt {
                 match self.settle(target).await? {
@@ -179,6 +145,11 @@ impl Rollout<'_> {
                     let (reason, message) = (FailureReason::Unknown, error.to_string());
                     return Ok(Some(Verdict::Failed { reason, message }));
                 }
+                SwarmError::Refused(why) if network_tries < NETWORK_TRIES && self.lacks_network(&why) => {
+                    network_tries += 1;
+                    self.pause().await?;
+                    self.make_networks_again(&why).await;
+                }
                 // The Engine's codes are not reliable: what it refuses it may have done all the same.
                 _ if self.was_done(target).await => return self.accepted(number, target, String::new()).await,
                 error => {
@@ -198,8 +169,20 @@ impl Rollout<'_> {
     /// Watches what is live already: nothing is written.
     fn watch_as_it_is(&self, number: usize, service: &ServiceName, before: &Before) -> Submitted {
         let full_name = self.stack.scope(service);
-        let Some(live) = before.observation.services.get(&full_name) else {
-            return Submitted::Ended(Box::new(self.outcome(number, Verdict::Removed, Evidence::default())));
+        let live = before.observation.services.get(&full_name);
+        let is_removal = matches!(self.actions[number].kind, ActionKind::RemoveService { .. });
+        let live = match live {
+            Some(live) if !is_removal => live,
+            found => {
+                let verdict = match (is_removal, found) {
+                    (true, None) => Verdict::Pruned,
+                    (true, Some(_)) => {
+                        Verdict::Superseded { message: "somebody has made the service anew meanwhile".to_owned() }
+                    }
+                    (false, _) => Verdict::Removed,
+                };
+                return Submitted::Ended(Box::new(self.outcome(number, verdict, Evidence::default())));
+            }
         };
         let over = |task: &&Task| task.service_id == live.id && !is_before_end(&task.state);
         let target = Target {

@@ -10,7 +10,7 @@ use crate::diff::Finding;
 use crate::engine::{LiveService, LiveStack, Write};
 use crate::judge::Target;
 use crate::names::{DeploymentId, ServiceName, StackName};
-use crate::plan::{self, Action, ActionKind, NetworkNames, canon, changes, version_of_spec, with_network_names};
+use crate::plan::{self, Action, ActionKind, Mode, NetworkNames, canon, changes, version_of_spec, with_network_names};
 use crate::ports::{JournalEntry, OpenDeployment};
 
 /// What is to be done to go back.
@@ -97,6 +97,9 @@ fn step(
             format!("deployment {from} has made it"),
             Write::RemoveService { id: live.id.clone() },
         ),
+        (Some(_), Some(live)) if Mode::of(&live.spec).is_job() => {
+            return Step::Leave("it is a job, which would run once more: what it has done stays as it is".to_owned());
+        }
         (Some(before), Some(live)) => (
             ActionKind::UpdateService {
                 service: service.clone(),
@@ -238,6 +241,16 @@ mod tests {
         check(&[("db", Some(1), Some(2))], &[("db", 9, 8)], &["leave db"]);
         check(&[("db", None, Some(2))], &[("db", 9, 8)], &["leave db"]);
         check(&[("db", Some(1), Some(2))], &[], &["leave db"]);
+    }
+
+    #[test]
+    fn a_job_is_not_run_again_and_one_that_was_made_is_taken_out() {
+        let mut live = live(&[("job", 2, 7)]);
+        live.services.get_mut("lab_job").unwrap().spec["Mode"] = json!({"ReplicatedJob": {"TotalCompletions": 1}});
+        let way = |before| way_back(&record(&[("job", before, Some(2))]), &"lab".parse().unwrap(), &live);
+        let changed = way(Some(1));
+        assert!(changed.actions.is_empty() && changed.left[0].message.starts_with("it is a job"), "{changed:?}");
+        assert!(matches!(way(None).actions[0].kind, ActionKind::RemoveService { .. }));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::names::ServiceName;
 const GATHER: Duration = Duration::from_millis(50);
 /// The Swarm is looked at this often although it tells of no change: it has no events for tasks on other nodes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What others wait for has stood for so long before they are written: what ends at once ends before that.
+const FIRM_SECONDS: u64 = 5;
 /// How many log lines of a failed task are kept.
 const LOG_LINES: u32 = 50;
 
@@ -42,14 +44,18 @@ impl Rollout<'_> {
         Ok(())
     }
 
-    /// Whether every written service stands, proved or about to be: the next level may begin.
+    /// Whether every written service stands, proved or for a moment already: the next level may begin.
     pub(super) fn stands(&self) -> bool {
         let live = self.inner.board.subscribe();
         let live = live.borrow();
         let progress = live.environments.get(self.permit.environment()).and_then(|known| known.deployment.as_ref());
         self.watches.keys().all(|service| {
-            progress.and_then(|progress| progress.services.get(service)).is_some_and(|service| {
-                matches!(service.phase, ServicePhase::Verifying { .. } | ServicePhase::Done { .. })
+            progress.and_then(|progress| progress.services.get(service)).is_some_and(|service| match service.phase {
+                ServicePhase::Verifying { stable_seconds, of_seconds } => {
+                    stable_seconds >= of_seconds.min(FIRM_SECONDS)
+                }
+                ServicePhase::Done { .. } => true,
+                _ => false,
             })
         })
     }

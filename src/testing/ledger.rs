@@ -237,11 +237,12 @@ impl Memory {
             services.insert(service.clone(), ServiceVersion { version: row.version.clone(), image: self.image(row) });
         }
         let success = self.of_environment(environment).rfind(|(_, attempt)| attempt.status() == Status::Success);
+        let noted = success.as_ref().and_then(|(id, _)| self.noted.get(id).cloned());
         let success = success.map(|(_, attempt)| attempt);
         let ended =
             success.and_then(|attempt| attempt.ended.as_ref().map(|(at, _, _)| (*at, attempt.new.actor.clone())));
         let (deployed_at, deployed_by) = newest.or(ended)?;
-        let revision = success.and_then(|attempt| attempt.new.release.revision.clone());
+        let revision = noted.or(success.and_then(|attempt| attempt.new.release.revision.clone()));
         let stack = success.map(|attempt| attempt.new.stack.clone());
         Some(Current { release: Release::new(revision, services), deployed_at, deployed_by, stack })
     }

@@ -24,6 +24,7 @@ struct State {
     commits: Vec<(Revision, Tree)>,
     unreachable: bool,
     limit: Option<Duration>,
+    collapses: bool,
     heads: usize,
     comparisons: usize,
 }
@@ -56,6 +57,11 @@ impl FakeSource {
     /// The next question for the newest revision is refused, and no other is wanted for so long.
     pub fn limit(&self, retry_after: Duration) {
         self.state().limit = Some(retry_after);
+    }
+
+    /// The code that next asks for the newest revision breaks.
+    pub fn collapse(&self) {
+        self.state().collapses = true;
     }
 
     /// How often the newest revision was asked for.
@@ -94,6 +100,7 @@ impl Source for FakeSource {
     async fn head(&self) -> Result<Revision, SourceError> {
         let mut state = self.state();
         state.heads += 1;
+        assert!(!std::mem::take(&mut state.collapses), "the code breaks, as the test wants it");
         if let Some(retry_after) = state.limit.take() {
             return Err(SourceError::RateLimited { host: self.name(), retry_after });
         }

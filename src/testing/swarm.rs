@@ -40,6 +40,9 @@ struct World {
     unreachable: bool,
     hidden: bool,
     lose_answers: u32,
+    collapses: bool,
+    /// A network that is listed although it is gone, for so many more refusals.
+    fading: Option<(String, u32)>,
     /// Whether the next name that is taken is followed by a look that fails, and whether that look comes now.
     stumbles: (bool, bool),
     digests: BTreeMap<String, String>,
@@ -137,6 +140,16 @@ impl FakeSwarm {
     /// The next writes are done, but their answers never arrive.
     pub fn lose_answers(&self, count: u32) {
         self.world().lose_answers = count;
+    }
+
+    /// The next write is done, and the code that asked for it breaks.
+    pub fn collapse(&self) {
+        self.world().collapses = true;
+    }
+
+    /// A network is gone, and is listed all the same until services were refused so often for that.
+    pub fn fade(&self, network: &str, refusals: u32) {
+        self.world().fading = Some((network.to_owned(), refusals));
     }
 
     /// The next answer that a name is taken is followed by one look at the stack that fails.
@@ -312,12 +325,34 @@ impl World {
         self.services.iter().filter(|(_, service)| is_of(service, stack)).map(|(n, s)| (n.clone(), s.clone())).collect()
     }
 
+    fn refuse_for_network(&mut self, spec: &Value) -> Result<(), SwarmError> {
+        let Some((name, refusals)) = self.fading.as_mut() else { return Ok(()) };
+        let networks = spec["TaskTemplate"]["Networks"].as_array().into_iter().flatten();
+        if !networks.into_iter().any(|network| network["Target"] == **name) {
+            return Ok(());
+        }
+        let refusal = SwarmError::Refused(format!("network {name} not found"));
+        let key = ("network", name.clone());
+        if *refusals == 0 {
+            // It has to be made anew.
+            return if self.objects.contains_key(&key) { Ok(()) } else { Err(refusal) };
+        }
+        *refusals -= 1;
+        if *refusals == 0 {
+            self.objects.remove(&key);
+        }
+        Err(refusal)
+    }
+
     fn write(&mut self, write: &Write) -> Result<String, SwarmError> {
         match write {
             Write::CreateNetwork { spec } => self.object("network", spec),
             Write::CreateSecret { spec } => self.object("secret", spec),
             Write::CreateConfig { spec } => self.object("config", spec),
-            Write::CreateService { spec } => self.service(None, spec),
+            Write::CreateService { spec } => {
+                self.refuse_for_network(spec)?;
+                self.service(None, spec)
+            }
             Write::UpdateService { id, version, spec } => self.update(id, *version, spec),
             Write::LabelSecret { id, spec, .. } | Write::LabelConfig { id, spec, .. } => {
                 let object = self.objects.values_mut().find(|object| object.id == *id);
@@ -439,8 +474,10 @@ impl Swarm for FakeSwarm {
         world.writes.push(write.clone());
         let lost = world.lose_answers > 0;
         world.lose_answers = world.lose_answers.saturating_sub(1);
+        let collapses = std::mem::take(&mut world.collapses);
         drop(world);
         self.beats.send_modify(|beats| *beats += 1);
+        assert!(!collapses, "the code breaks, as the test wants it");
         if lost { Err(unreachable_engine()) } else { Ok(done) }
     }
 

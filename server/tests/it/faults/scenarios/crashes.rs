@@ -82,7 +82,7 @@ scenarios! {
             ended 2",
         record: "
             1 preprod sync success: web >1 succeeded
-            2 preprod sync failed: web 1>2 failed/crash_loop",
+            2 preprod sync failed: web 1>2 failed/paused",
         world: "preprod/web app:2 0/3 paused #2",
     }
     killed_in_the_middle_of_the_proof_the_proof_begins_again {
