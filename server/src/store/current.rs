@@ -26,6 +26,8 @@ struct SuccessRow {
     stack: String,
     actor: String,
     ended_at: Option<i64>,
+    /// The newest revision that wants nothing else here.
+    noted: Option<String>,
 }
 
 /// What the environment runs; `None` while nothing is known.
@@ -50,9 +52,10 @@ pub(super) async fn current(
     .map_err(failed)?;
     let success = sqlx::query_as!(
         SuccessRow,
-        r#"select attempts.id as "id!", release, stacks.content as stack, actor, ended_at
+        r#"select attempts.id as "id!", release, stacks.content as stack, actor, ended_at, noted_revisions.revision as "noted?"
         from attempts
         join stacks on stacks.hash = attempts.stack
+        left join noted_revisions on noted_revisions.attempt = attempts.id
         where environment = ? and status = 'success'
         order by attempts.id desc
         limit 1"#,
@@ -75,7 +78,8 @@ fn assemble(running: &[RunningRow], success: Option<SuccessRow>) -> Result<Optio
             let what = |part: &'static str| move || format!("the {part} of deployment {}", success.id);
             let release: Release = from_json(&success.release, what("release"))?;
             let stack: Stack = from_json(&success.stack, what("stack"))?;
-            (release.revision, Some(stack))
+            let noted = success.noted.as_deref().map(|noted| from_json(noted, what("newest revision"))).transpose()?;
+            (noted.or(release.revision), Some(stack))
         }
     };
     Ok(Some(Current {
