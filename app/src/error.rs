@@ -95,6 +95,7 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::NotProved(_)
             | Error::NoWayBack(_)
             | Error::HealedBefore
+            | Error::UnknownWriter { .. }
             | Error::NotLeading { .. }
             | Error::MassRemoval(_)
             | Error::StrangerRemoval(_) => Kind::Invalid,

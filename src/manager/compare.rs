@@ -6,8 +6,8 @@ use futures::future::try_join_all;
 
 use super::desire::{self, Desired};
 use super::error::sentences;
+use super::owed::Owed;
 use super::proven::Proven;
-use super::retry::Owed;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::Cause;
 use crate::diff::{Finding, diff};
@@ -185,7 +185,8 @@ impl Inner {
         if services.is_none() {
             plan::prune(&mut plan, &desired.iter().map(|(desired, _)| &desired.stack).collect::<Vec<_>>(), &live);
         }
-        self.watch_unproved(environment, &live, &mut plan, Owed::All).await?;
+        self.add_owed(environment, &live, &mut plan, Owed::All).await?;
+        self.add_gone(environment, &stack, &live, &mut plan, Some(&scope)).await?;
         plan.warnings.extend(owed.into_iter().map(|service| Finding {
             message: format!("{} has not seen it succeed yet, so it is left as it is here", sides.origin),
             service: Some(service),

@@ -22,20 +22,20 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// What one deployment has brought where it should still be.
-struct Part {
+pub(super) struct Part {
     deployment: DeploymentId,
     stack: Arc<Stack>,
     services: BTreeSet<ServiceName>,
 }
 
 impl Part {
-    fn expected(&self) -> Expected<'_> {
+    pub(super) fn expected(&self) -> Expected<'_> {
         Expected { stack: &self.stack, services: &self.services }
     }
 }
 
 /// The stacks of the deployments that have brought what runs: they never change.
-type Stacks = BTreeMap<DeploymentId, Arc<Stack>>;
+pub(super) type Stacks = BTreeMap<DeploymentId, Arc<Stack>>;
 
 /// Compares one environment's live stack with what was deployed, again and again.
 pub(super) async fn follow_drift(inner: Arc<Inner>, environment: Environment) {
@@ -103,7 +103,11 @@ impl Inner {
     }
 
     /// What each deployment has brought where it should still be: one stack and its services for each.
-    async fn parts(&self, environment: &Environment, stacks: &mut Stacks) -> Result<Vec<Part>, ManagerError> {
+    pub(super) async fn parts(
+        &self,
+        environment: &Environment,
+        stacks: &mut Stacks,
+    ) -> Result<Vec<Part>, ManagerError> {
         let mut services: BTreeMap<DeploymentId, BTreeSet<ServiceName>> = BTreeMap::new();
         for proved in self.ports.ledger.proved(&environment.name).await? {
             services.entry(proved.deployment).or_default().insert(proved.service);
@@ -183,6 +187,26 @@ impl Inner {
         Ok(())
     }
 
+    /// A service that carries the number of a deployment which the ledger does not have was deployed by what this database
+    /// has forgotten, as after the restore of a backup: to bring that back would undo it.
+    async fn must_know_writers(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+        services: &BTreeSet<ServiceName>,
+    ) -> Result<(), ManagerError> {
+        for (service, writer) in plan::writers(&environment.stack, live) {
+            if !services.contains(&service) {
+                continue;
+            }
+            let known = self.ports.ledger.deployment(writer).await?;
+            if known.is_none_or(|known| known.environment != environment.name) {
+                return Err(ManagerError::UnknownWriter { service, writer });
+            }
+        }
+        Ok(())
+    }
+
     fn show_drift(&self, environment: &Environment, drift: Drift) {
         let name = &environment.name;
         let before = self.board.subscribe().borrow().environments.get(name).map(|known| known.watched.drift.clone());
@@ -248,6 +272,7 @@ impl Inner {
         }
         // What is live now, under the permit: what was seen before may be gone.
         let live = self.ports.swarm.live(&environment.stack).await?;
+        self.must_know_writers(environment, &live, drifted).await?;
         let plan = plan::plan(&part.stack, &live, Some(drifted));
         if !plan.blockers.is_empty() {
             return Err(ManagerError::Blocked(plan.blockers));

@@ -81,6 +81,17 @@ pub enum ManagerError {
     /// A drift is healed once.
     #[error("the same was brought back once, and somebody has changed it again: find out who, or deploy what is meant")]
     HealedBefore,
+    /// A machine does not undo what its database has forgotten.
+    #[error(
+        "`{service}` was written by deployment {writer}, which this database does not know: has an older copy of it been \
+         restored? Deploy what is meant by hand"
+    )]
+    UnknownWriter {
+        /// The service.
+        service: ServiceName,
+        /// The number that it carries.
+        writer: DeploymentId,
+    },
     /// Nothing of that name runs here.
     #[error("there is no service `{service}` in `{environment}`")]
     NotRunning {

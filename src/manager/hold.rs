@@ -84,6 +84,20 @@ impl Inner {
         self.put_under(&environment.name, hold).await
     }
 
+    /// Takes back the hold for a rollback that was not begun.
+    pub(super) async fn hold_as_before(&self, name: &EnvironmentName, before: Option<Hold>) {
+        if self.held(name) == before {
+            return;
+        }
+        let restored = match before {
+            Some(before) => self.put_under(name, before).await,
+            None => self.end_hold(name, &Actor::System).await.map(drop),
+        };
+        if let Err(error) = restored {
+            warn!(%error, environment = %name, "The hold for a rollback that did not begin could not be taken back");
+        }
+    }
+
     async fn put_under(&self, name: &EnvironmentName, hold: Hold) -> Result<(), ManagerError> {
         self.ports.ledger.hold(name, &hold).await?;
         info!(environment = %name, by = %hold.by, reason = hold.reason.as_str(), "Held");

@@ -27,13 +27,15 @@ impl Manager {
             inner.take_up(open).await?;
         }
         inner.take_up_returns().await?;
-        inner.tasks.spawn(super::watch::follow_engine(Arc::clone(inner)));
+        inner.keep_running("following the Engine".to_owned(), super::watch::follow_engine);
         for environment in inner.settings.pipeline.environments() {
-            inner.tasks.spawn(super::lead::follow_lead(Arc::clone(inner), environment.clone()));
-            inner.tasks.spawn(super::watch::follow_health(Arc::clone(inner), environment.clone()));
-            inner.tasks.spawn(super::drift::follow_drift(Arc::clone(inner), environment.clone()));
+            let what = |what| format!("{what} of {}", environment.name);
+            let (of_lead, of_health, of_drift) = (environment.clone(), environment.clone(), environment.clone());
+            inner.keep_running(what("the lease"), move |inner| super::lead::follow_lead(inner, of_lead.clone()));
+            inner.keep_running(what("the health"), move |inner| super::watch::follow_health(inner, of_health.clone()));
+            inner.keep_running(what("the drift"), move |inner| super::drift::follow_drift(inner, of_drift.clone()));
         }
-        inner.tasks.spawn(follow_source(Arc::clone(inner)));
+        inner.keep_running("following the source".to_owned(), follow_source);
         Ok(())
     }
 
@@ -139,9 +141,13 @@ impl Inner {
     /// Carries out one deployment; `None` where it is left to the next process.
     async fn carry_out(&self, permit: &Permit, open: OpenDeployment, switch: Switch) -> Option<Ended> {
         let (id, name) = (open.id, permit.environment());
+        let was_taken_up = !open.journal.is_empty();
         let span = info_span!("deployment", deployment.id = id.0, environment = %name, actor = %open.new.actor);
         let ended = self.run_to_the_end(permit, open, switch).instrument(span).await;
         self.cancels().remove(&id);
+        if was_taken_up {
+            self.watch_on(name).await;
+        }
         if let Some(Ended { outcome, .. }) = &ended {
             info!(deployment.id = id.0, environment = %name, status = outcome.status.as_str(), "Deployment ended");
             self.board.deployment(name, |progress| progress.close(outcome));
@@ -174,15 +180,20 @@ impl Inner {
         let (id, name) = (open.id, permit.environment());
         let before = self.problem_of(name);
         loop {
-            let failure = match rollout::run(self, permit, open.clone(), switch.clone()).await {
-                Ok(ended) => {
+            let run = rollout::run(self, permit, open.clone(), switch.clone());
+            let message = match self.caught(&format!("deployment {id}"), run).await {
+                Some(Ok(ended)) => {
                     self.board.problem(name, before, self.ports.clock.now());
                     return ended;
                 }
-                Err(failure) => failure,
+                Some(Err(failure)) => {
+                    error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
+                    format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended")
+                }
+                None => {
+                    format!("deployment {id} was broken off by a mistake of Release Manager's: it is taken up again")
+                }
             };
-            error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
-            let message = format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended");
             self.board.problem(name, Some(message), self.ports.clock.now());
             let Some(known) = self.unfinished_again().await?.into_iter().find(|known| known.id == id) else {
                 // It was closed, and only the answer was lost.

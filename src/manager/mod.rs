@@ -14,6 +14,7 @@ mod hold;
 mod lead;
 mod lifecycle;
 mod logs;
+mod owed;
 mod own;
 mod pins;
 mod probation;
@@ -24,6 +25,7 @@ mod restart;
 mod retry;
 mod rollback;
 mod service;
+mod supervise;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! Release Manager's own service, where it is part of a stack: it is updated last, because that ends this process.
 
+use serde_json::Value;
+
 use super::{Inner, ManagerError};
 use crate::diff::Finding;
 use crate::engine::Write;
 use crate::names::{ServiceName, StackName};
 use crate::pipeline::Environment;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Mode, Plan};
 use crate::ports::SwarmError;
 
 impl Inner {
@@ -22,20 +24,34 @@ impl Inner {
     /// Puts the own service behind everything else, and refuses what would end in two processes on one database.
     pub(super) async fn own_last(&self, environment: &Environment, plan: &mut Plan) -> Result<(), ManagerError> {
         let Some(own) = self.own_service(&environment.stack).await? else { return Ok(()) };
-        let is_own = |action: &&plan::Action| action.kind.service() == Some(&own);
-        let Some(Write::UpdateService { spec, .. }) =
-            plan.actions.iter().find(is_own).and_then(|own| own.write.as_ref())
-        else {
+        let Some(action) = plan.actions.iter().find(|action| action.kind.service() == Some(&own)) else {
             return Ok(());
         };
-        if spec["UpdateConfig"]["Order"] == "start-first" {
-            let message =
-                "it is Release Manager itself, and `start-first` would start the new one while this one still \
-                           holds the database: use `order: stop-first` in its `update_config`"
-                    .to_owned();
-            return Err(ManagerError::Blocked(vec![Finding { service: Some(own), message }]));
+        let reason = match &action.write {
+            Some(Write::RemoveService { .. }) => {
+                Some("it is Release Manager itself: remove it by hand if that is meant")
+            }
+            Some(Write::UpdateService { spec, .. }) => refused(spec),
+            _ => return Ok(()),
+        };
+        if let Some(reason) = reason {
+            let finding = Finding { service: Some(own), message: reason.to_owned() };
+            return Err(ManagerError::Blocked(vec![finding]));
         }
         plan.put_last(&own);
         Ok(())
     }
+}
+
+/// Why Release Manager would end, or run twice on one database, if its own service were to be like this.
+fn refused(spec: &Value) -> Option<&'static str> {
+    if spec["UpdateConfig"]["Order"] == "start-first" {
+        return Some(
+            "it is Release Manager itself, and `start-first` would start the new one while this one still holds the \
+             database: use `order: stop-first` in its `update_config`",
+        );
+    }
+    (Mode::of(spec) != Mode::Replicated(1)).then_some(
+        "it is Release Manager itself, and one task of it must run: neither none nor several (`replicas: 1`)",
+    )
 }

@@ -56,6 +56,14 @@ impl Inner {
         self.show_probation(environment);
     }
 
+    /// Goes on watching what an earlier process has seen succeed in a deployment that this one has closed.
+    pub(super) async fn watch_on(&self, name: &EnvironmentName) {
+        let Ok(environment) = self.environment(name) else { return };
+        if let Err(error) = self.resume_watching(environment).await {
+            warn!(%error, environment = %name, "What an earlier process has seen succeed is not watched on");
+        }
+    }
+
     /// Takes up what an earlier process was still watching.
     pub(super) async fn resume_watching(&self, environment: &Environment) -> Result<(), LedgerError> {
         let now = self.ports.clock.now();

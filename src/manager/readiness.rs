@@ -29,6 +29,8 @@ pub struct Readiness {
     pub engine: Condition,
     /// The source.
     pub source: Condition,
+    /// Release Manager itself.
+    pub own: Condition,
 }
 
 impl Manager {
@@ -40,6 +42,10 @@ impl Manager {
         Readiness {
             engine: engine(&live, now, settings.health_interval),
             source: source(&live, now, settings.poll_interval),
+            own: match self.inner.latest_fault() {
+                Some(fault) => Condition::Poor(format!("{} (at {})", fault.what, fault.at)),
+                None => Condition::Good,
+            },
         }
     }
 }

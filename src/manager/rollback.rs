@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 
 use super::compare::{Candidate, show};
 use super::desire::content_hash;
+use super::owed::Owed;
 use super::proven::Proven;
-use super::retry::Owed;
 use super::{Inner, Manager, ManagerError};
 use crate::deployment::{Cause, Deployment, Status};
 use crate::diff::{Finding, diff};
@@ -85,9 +85,16 @@ impl Manager {
             return Err(ManagerError::Stale(Box::new(comparison)));
         }
         let candidate = candidate.worth_doing()?;
+        let before = inner.held(target);
         inner.hold_for_rollback(environment, &actor, to).await?;
         let new = candidate.deployment(target, Cause::Rollback { to }, actor, inner.ports.clock.now());
-        inner.begin(permit, new).await
+        match inner.begin(permit, new).await {
+            Ok(id) => Ok(id),
+            Err(refused) => {
+                inner.hold_as_before(target, before).await;
+                Err(refused)
+            }
+        }
     }
 }
 
@@ -177,7 +184,8 @@ impl Inner {
             .partition(|name| wanted.contains_key(name) && !restored.stack.services.contains_key(name));
         let stack = compose(&environment.stack, &[Part { stack: &restored.stack, services: scope.clone() }]);
         let mut plan = plan::plan(&stack, &live, Some(&scope));
-        self.watch_unproved(environment, &live, &mut plan, Owed::All).await?;
+        self.add_owed(environment, &live, &mut plan, Owed::All).await?;
+        self.add_gone(environment, &stack, &live, &mut plan, Some(&scope)).await?;
         note_left(&mut plan, unproved, NOT_PROVED_THEN, false);
         note_left(&mut plan, unstored, NOT_STORED, services.is_some());
         self.check_images(&mut plan).await?;

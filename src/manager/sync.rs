@@ -8,14 +8,14 @@ use tracing::{debug, info, warn};
 
 use super::compare::blocked;
 use super::desire::{self, Desired};
+use super::owed::Owed;
 use super::pins::Pins;
-use super::retry::Owed;
 use super::{Inner, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
 use crate::engine::{LiveStack, Pinned};
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Mode};
-use crate::plan::{self, ActionKind, Plan};
+use crate::plan::{self, Action, ActionKind, Plan};
 use crate::ports::{NewDeployment, SourceError};
 use crate::release::Release;
 use crate::revision::Revision;
@@ -158,12 +158,13 @@ impl Inner {
             return Err(ManagerError::Blocked(plan.blockers));
         }
         let owed = if is_forced { Owed::All } else { Owed::Recovered };
-        self.watch_unproved(environment, &live, &mut plan, owed).await?;
+        self.add_owed(environment, &live, &mut plan, owed).await?;
+        self.add_gone(environment, &stack, &live, &mut plan, None).await?;
         if !is_forced {
             if let Some(failed) = self.still_live(environment, &live, &plan).await? {
                 return Err(ManagerError::StillLive(failed));
             }
-            may_be_removed(&plan, &stack, &live)?;
+            self.may_be_removed(environment, &plan, &stack, &live).await?;
         }
         let latest = self.ports.ledger.latest(&environment.name).await?;
         let failed = latest.filter(|latest| latest.status != Status::Success).map(|latest| latest.id);
@@ -232,6 +233,39 @@ impl Inner {
         Ok((Release::new(Some(desired.revision), services), stack, plan, live))
     }
 
+    /// Refuses what a machine may not take out by itself: a service that no deployment here has brought, or so many at once
+    /// that the file may have been read wrongly (two or more, and as many as would stay).
+    async fn may_be_removed(
+        &self,
+        environment: &Environment,
+        plan: &Plan,
+        stack: &Stack,
+        live: &LiveStack,
+    ) -> Result<(), ManagerError> {
+        let is_removal =
+            |action: &&Action| action.write.is_some() && matches!(action.kind, ActionKind::RemoveService { .. });
+        let is_kept = |action: &&Action| {
+            use ActionKind::{LeaveService, UpdateService, WatchService};
+            matches!(action.kind, UpdateService { .. } | LeaveService { .. } | WatchService { .. })
+        };
+        let removed: Vec<&ServiceName> =
+            plan.actions.iter().filter(is_removal).filter_map(|action| action.kind.service()).collect();
+        if removed.len() >= 2 && removed.len() >= plan.actions.iter().filter(is_kept).count() {
+            return Err(ManagerError::MassRemoval(removed.len()));
+        }
+        for service in removed {
+            let writer = live.services.get(&stack.name.scope(service)).and_then(|live| plan::written_by(&live.spec));
+            let writer = match writer {
+                Some(writer) => self.ports.ledger.deployment(writer).await?,
+                None => None,
+            };
+            if writer.is_none_or(|writer| writer.environment != environment.name) {
+                return Err(ManagerError::StrangerRemoval(service.clone()));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn examined(&self) -> std::sync::MutexGuard<'_, BTreeMap<EnvironmentName, Examined>> {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -258,27 +292,4 @@ fn images(
         }
     }
     (kept, asked)
-}
-
-/// What a machine may not take out by itself: a service that no deployment has brought, or so many at once that the file
-/// may have been read wrongly (two or more, and as many as would stay).
-fn may_be_removed(plan: &Plan, stack: &Stack, live: &LiveStack) -> Result<(), ManagerError> {
-    let count = |wanted: fn(&ActionKind) -> bool| plan.actions.iter().filter(|action| wanted(&action.kind)).count();
-    let removed = count(|kind| matches!(kind, ActionKind::RemoveService { .. }));
-    let kept = count(|kind| {
-        use ActionKind::{LeaveService, UpdateService, WatchService};
-        matches!(kind, UpdateService { .. } | LeaveService { .. } | WatchService { .. })
-    });
-    if removed >= 2 && removed >= kept {
-        return Err(ManagerError::MassRemoval(removed));
-    }
-    let is_ours = |service: &ServiceName| {
-        live.services.get(&stack.name.scope(service)).is_some_and(|live| plan::written_by(&live.spec).is_some())
-    };
-    let removed = plan.actions.iter().filter_map(|action| match &action.kind {
-        ActionKind::RemoveService { service, .. } => Some(service),
-        _ => None,
-    });
-    let stranger = removed.into_iter().find(|service| !is_ours(service));
-    stranger.map_or(Ok(()), |service| Err(ManagerError::StrangerRemoval(service.clone())))
 }

@@ -3,7 +3,9 @@
 mod commits;
 mod doubts;
 mod ledger;
+mod mistakes;
 mod orders;
+mod outside;
 mod pinned;
 mod preflight;
 mod removals;

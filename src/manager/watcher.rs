@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::logs::VIEWERS;
 use super::probation::OnProbation;
+use super::supervise::Fault;
 use crate::health::{ServiceDetails, Tracker};
 use crate::lease::Keeper;
 use crate::names::{EnvironmentName, ServiceName};
@@ -34,6 +35,8 @@ pub(crate) struct Watcher {
     probation: Shared<BTreeMap<ServiceName, OnProbation>>,
     /// The drifts that were healed once.
     healed: Shared<BTreeSet<String>>,
+    /// What failed last by a mistake of ours.
+    fault: Mutex<Option<Fault>>,
     /// One permit for each log that is followed.
     pub(super) viewers: Arc<Semaphore>,
 }
@@ -51,6 +54,7 @@ impl Watcher {
             details: Mutex::default(),
             probation: Mutex::default(),
             healed: Mutex::default(),
+            fault: Mutex::default(),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
         }
     }
@@ -69,6 +73,10 @@ impl Watcher {
 
     pub(super) fn probation(&self) -> MutexGuard<'_, BTreeMap<EnvironmentName, BTreeMap<ServiceName, OnProbation>>> {
         held(&self.probation)
+    }
+
+    pub(super) fn fault(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn healed(&self) -> MutexGuard<'_, BTreeMap<EnvironmentName, BTreeSet<String>>> {

@@ -142,9 +142,11 @@ impl Plan {
         self.actions.iter().any(|action| action.write.is_some())
     }
 
-    /// Whether there is anything to write or to watch.
+    /// Whether there is anything to write, to watch or to record.
     pub fn has_work(&self) -> bool {
-        self.has_writes() || self.actions.iter().any(|action| matches!(action.kind, ActionKind::WatchService { .. }))
+        let is_work =
+            |action: &Action| matches!(action.kind, ActionKind::WatchService { .. } | ActionKind::RemoveService { .. });
+        self.has_writes() || self.actions.iter().any(is_work)
     }
 
     /// Names exactly what a person saw: two plans that do the same have the same hash, whatever the Engine has counted

@@ -268,6 +268,7 @@ impl From<ManagerError> for Problem {
             | ManagerError::NotProved(_)
             | ManagerError::NoWayBack(_)
             | ManagerError::HealedBefore
+            | ManagerError::UnknownWriter { .. }
             | ManagerError::MassRemoval(_)
             | ManagerError::StrangerRemoval(_) => (StatusCode::CONFLICT, "not-now"),
             ManagerError::Held(..) => (StatusCode::CONFLICT, "held"),

@@ -32,6 +32,8 @@ pub(super) struct Answer {
     database: Check,
     engine: Check,
     source: Check,
+    /// Release Manager itself: what failed by a mistake of its own within the last ten minutes, and was started again.
+    own: Check,
 }
 
 /// How one thing is that Release Manager needs.
@@ -73,9 +75,10 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     let database = state.store.ping().await.err().map(|error| error.to_string());
     let engine = Check { needed: true, ..readiness.engine.into() };
     let (database, source) = (Check::needed(database), Check::from(readiness.source));
-    let ready = [&database, &engine, &source].iter().all(|check| check.ok || !check.needed);
+    let own = Check::from(readiness.own);
+    let ready = [&database, &engine, &source, &own].iter().all(|check| check.ok || !check.needed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response = (status, Json(Answer { ready, database, engine, source })).into_response();
+    let mut response = (status, Json(Answer { ready, database, engine, source, own })).into_response();
     // A check that fails is an answer, not an error: it keeps its form.
     response.extensions_mut().insert(super::error::AsItIs);
     response

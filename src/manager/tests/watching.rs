@@ -39,7 +39,7 @@ impl World {
     }
 
     /// Starts another process, in whose pipeline preprod heals.
-    async fn start_healing(&mut self) {
+    pub(super) async fn start_healing(&mut self) {
         self.manager.stop().await;
         let heal = |settings: &mut Settings| {
             let mut environments = settings.pipeline.environments().to_vec();

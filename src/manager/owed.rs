@@ -1,0 +1,154 @@
+//! What a deployment owes a verdict although there is nothing to write: what runs as it is wanted, but not because a deployment
+//! has seen it succeed, is watched; what is gone as it is wanted is recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::drift::Stacks;
+use super::{Inner, ManagerError};
+use crate::engine::{LiveService, LiveStack};
+use crate::health::{self, HealthStatus};
+use crate::names::{EnvironmentName, ServiceName, StackName};
+use crate::pipeline::Environment;
+use crate::plan::{self, Action, ActionKind, Mode, Plan, image_of};
+use crate::ports::{LedgerError, Standing, Unproved};
+use crate::stack::Stack;
+
+/// Which of the services that a plan leaves as they are, and that a deployment has written without success, are watched to a
+/// verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// All: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
+    All,
+    /// Those that look well by now, as an image that took long to come: they can be proved, and promoted then. One that is
+    /// still broken does not fail a deployment that does not touch it, and a machine starts no job again.
+    Recovered,
+}
+
+impl Inner {
+    /// The services that run what no deployment has seen succeed. One that was put back since, by Swarm itself or by hand,
+    /// runs what was proved before; what was written by other means is nobody's promise.
+    pub(crate) async fn unproved(
+        &self,
+        name: &EnvironmentName,
+        stack: &StackName,
+        live: &BTreeMap<String, LiveService>,
+    ) -> Result<BTreeMap<ServiceName, Unproved>, LedgerError> {
+        let mut unproved = self.ports.ledger.unproved(name).await?;
+        if unproved.is_empty() {
+            return Ok(unproved);
+        }
+        let standing = self.ports.ledger.standing(name, None).await?.unwrap_or_default();
+        unproved.retain(|service, _| {
+            let writer = live.get(&stack.scope(service)).and_then(|live| plan::written_by(&live.spec));
+            let proved = standing.services.get(service).and_then(|stood| stood.told_by);
+            writer > proved
+        });
+        Ok(unproved)
+    }
+
+    /// Adds to a plan what it owes a verdict without a write.
+    pub(super) async fn add_owed(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+        plan: &mut Plan,
+        owed: Owed,
+    ) -> Result<(), ManagerError> {
+        let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
+        self.watch_strayed(environment, live, plan, &unproved).await?;
+        let mut watched = unproved;
+        if owed == Owed::Recovered && !watched.is_empty() {
+            let seen = self.ports.swarm.observe(&environment.stack).await?;
+            let seen = health::judge_stack(&environment.stack, &seen, self.ports.clock.now());
+            watched.retain(|service, _| seen.get(service).is_some_and(|seen| seen.status == HealthStatus::Healthy));
+        }
+        for action in &mut plan.actions {
+            let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
+            let Some(known) = watched.get(service) else { continue };
+            if is_job(environment, live, service) {
+                let again = (owed == Owed::All).then(|| plan::restart(live, &environment.stack, service)).flatten();
+                if let Some(again) = again {
+                    let reason = format!("deployment {} did not see it end well", known.deployment);
+                    *action = Action { level: action.level, reason, ..again };
+                }
+                continue;
+            }
+            let reason = format!("deployment {} did not see it succeed: it is watched again", known.deployment);
+            watch(action, known.from.clone(), reason);
+        }
+        Ok(())
+    }
+
+    /// Has services watched that run as they are wanted only because somebody else has made them so.
+    async fn watch_strayed(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+        plan: &mut Plan,
+        unproved: &BTreeMap<ServiceName, Unproved>,
+    ) -> Result<(), ManagerError> {
+        let Some(standing) = self.ports.ledger.standing(&environment.name, None).await? else { return Ok(()) };
+        let changed = self.changed_by_others(environment, live).await?;
+        for action in &mut plan.actions {
+            let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
+            let stood = standing.services.get(service);
+            let found = live.services.get(&environment.stack.scope(service));
+            let runs = found.and_then(|found| image_of(&found.spec));
+            let is_other =
+                stood.is_none_or(|stood| stood.told_by.is_none() && runs != Some(stood.version.image.as_str()));
+            let is_strayed = is_other || changed.contains(service);
+            if is_strayed && !unproved.contains_key(service) && !is_job(environment, live, service) {
+                let from = stood.map(|stood| stood.version.version.clone());
+                watch(action, from, "somebody else has made it so: it is watched".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The services that do not run as the deployments have left them that proved them.
+    async fn changed_by_others(
+        &self,
+        environment: &Environment,
+        live: &LiveStack,
+    ) -> Result<BTreeSet<ServiceName>, ManagerError> {
+        let parts = self.parts(environment, &mut Stacks::new()).await?;
+        Ok(parts.iter().flat_map(|part| plan::drift(part.expected(), live).into_keys()).collect())
+    }
+
+    /// Adds the removal of services that were deployed here and are neither wanted nor live: it only has to be recorded.
+    /// `scope` as for [`plan::plan`].
+    pub(super) async fn add_gone(
+        &self,
+        environment: &Environment,
+        wanted: &Stack,
+        live: &LiveStack,
+        plan: &mut Plan,
+        scope: Option<&BTreeSet<ServiceName>>,
+    ) -> Result<(), ManagerError> {
+        let Some(Standing { services, .. }) = self.ports.ledger.standing(&environment.name, None).await? else {
+            return Ok(());
+        };
+        let level = plan.actions.iter().map(|action| action.level).max().unwrap_or(0) + 1;
+        for (service, stood) in services {
+            let is_live = live.services.contains_key(&environment.stack.scope(&service));
+            let in_scope = scope.is_none_or(|scope| scope.contains(&service));
+            if in_scope && !is_live && !wanted.services.contains_key(&service) {
+                let kind = ActionKind::RemoveService { service, from: stood.version.version };
+                let reason = "no longer in the stack file, and removed by somebody already".to_owned();
+                plan.actions.push(Action { kind, reason, write: None, level });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_job(environment: &Environment, live: &LiveStack, service: &ServiceName) -> bool {
+    live.services.get(&environment.stack.scope(service)).is_none_or(|found| Mode::of(&found.spec).is_job())
+}
+
+fn watch(action: &mut Action, from: Option<crate::names::Version>, reason: String) {
+    if let ActionKind::LeaveService { service, version } = &action.kind {
+        action.kind = ActionKind::WatchService { service: service.clone(), from, to: version.clone() };
+        action.reason = reason;
+    }
+}
