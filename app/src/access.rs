@@ -132,7 +132,7 @@ pub(crate) mod ssr {
     use axum::http::request::Parts;
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
-    use release_manager::access::{Accounts, AuditResult, Denied, Operation, Principal, Trail, Visit};
+    use release_manager::access::{Accounts, AuditResult, Denied, Operation, Principal, Shown, Trail, Visit};
     use release_manager::manager::Manager;
     use release_manager::names::{Actor, EnvironmentName};
 
@@ -151,6 +151,11 @@ pub(crate) mod ssr {
     pub(crate) fn manager() -> Result<Arc<Manager>, RpcError> {
         allow(Operation::View)?;
         not_ready(use_context())
+    }
+
+    /// An answer of the manager, as who asks may see it.
+    pub(crate) fn shown<T: Shown>(answer: T) -> Result<T, RpcError> {
+        Ok(asking()?.principal.shown(answer))
     }
 
     /// The manager and the name for history, for an order of somebody who may give it there.

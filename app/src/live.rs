@@ -105,7 +105,7 @@ pub fn use_live() -> LiveState {
 fn first() -> Option<Live> {
     let manager = crate::access::ssr::manager().ok()?;
     let live = manager.live().borrow().as_ref().clone();
-    Some(live)
+    crate::access::ssr::shown(live).ok()
 }
 
 #[cfg(not(feature = "ssr"))]

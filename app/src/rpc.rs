@@ -119,13 +119,13 @@ pub async fn restart(environment: EnvironmentName, service: ServiceName) -> Resu
 /// One deployment with everything that is known of it.
 #[server(prefix = "/rpc", endpoint = "deployment", input = GetUrl)]
 pub async fn deployment(id: DeploymentId) -> Result<DeploymentView, RpcError> {
-    Ok(access::manager()?.deployment(id).await?)
+    access::shown(access::manager()?.deployment(id).await?)
 }
 
 /// Rows of history, newest first.
 #[server(prefix = "/rpc", endpoint = "history", input = GetUrl)]
 pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, RpcError> {
-    Ok(access::manager()?.history(&filter).await?)
+    access::shown(access::manager()?.history(&filter).await?)
 }
 
 /// What was committed between two revisions, drawn.

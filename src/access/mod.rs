@@ -7,6 +7,8 @@ mod people;
 #[cfg(feature = "engine")]
 mod ports;
 #[cfg(feature = "engine")]
+mod sight;
+#[cfg(feature = "engine")]
 pub mod throttle;
 
 pub use grant::{Grant, InvalidGrant, InvalidRole, Role, Scope};
@@ -16,6 +18,8 @@ pub use people::{
 };
 #[cfg(feature = "engine")]
 pub use ports::{AccessError, Accounts, FreshToken, NewToken, NewUser, Trail};
+#[cfg(feature = "engine")]
+pub use sight::Shown;
 
 use serde::{Deserialize, Serialize};
 

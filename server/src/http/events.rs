@@ -1,5 +1,6 @@
 //! `GET /api/events`: what moves, as it moves.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use release_manager::access::{Operation, Principal};
 use release_manager::live::Live;
+use release_manager::names::EnvironmentName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -36,7 +38,13 @@ pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Res
     let seat = state.gate.seat(&caller)?;
     // Counted, and bounded, for as long as the stream lives.
     let held = (state.metrics.viewer(), seat);
-    let follower = Follower { live: state.manager.live(), frames: state.frames, sent: None };
+    let principal = caller.principal().clone();
+    let may_look = {
+        let granted = principal.grant.clone();
+        // With other rights it would be another stream: the client opens it anew.
+        move |who: &Principal| who.may(Operation::View).is_ok() && who.grant == granted
+    };
+    let follower = Follower { live: state.manager.live(), principal, frames: state.frames, sent: None };
     let frames = stream::unfold((follower, held), |(mut follower, held)| async move {
         let frame = follower.next().await?;
         Some((Ok::<_, Infallible>(frame), (follower, held)))
@@ -50,13 +58,10 @@ pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Res
     Ok((headers, Body::from_stream(frames)))
 }
 
-fn may_look(who: &Principal) -> bool {
-    who.may(Operation::View).is_ok()
-}
-
 /// One client.
 struct Follower {
     live: watch::Receiver<Arc<Live>>,
+    principal: Principal,
     frames: Frames,
     /// When it was told the state last.
     sent: Option<Instant>,
@@ -73,33 +78,36 @@ impl Follower {
         }
         self.sent = Some(Instant::now());
         let live = Arc::clone(&self.live.borrow_and_update());
-        Some(self.frames.of(&live))
+        Some(self.frames.of(&live, &self.principal))
     }
 }
 
-/// The newest state as all clients get it: it is written down once for all of them.
+/// The newest state as clients get it: it is written down once for all who may see the same of it.
 #[derive(Clone, Default)]
 pub(super) struct Frames {
     newest: Arc<Mutex<Option<Written>>>,
 }
 
-/// A state, and its frame.
+/// A state, and its frames by the environments whose log lines are left out.
 struct Written {
     live: Arc<Live>,
-    frame: Bytes,
+    frames: BTreeMap<BTreeSet<EnvironmentName>, Bytes>,
 }
 
 impl Frames {
-    fn of(&self, live: &Arc<Live>) -> Bytes {
+    fn of(&self, live: &Arc<Live>, principal: &Principal) -> Bytes {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*newest {
-            Some(known) if Arc::ptr_eq(&known.live, live) => known.frame.clone(),
-            _ => {
-                let frame = frame(live);
-                *newest = Some(Written { live: Arc::clone(live), frame: frame.clone() });
-                frame
-            }
+        if newest.as_ref().is_none_or(|known| !Arc::ptr_eq(&known.live, live)) {
+            *newest = None;
         }
+        let known = newest.get_or_insert_with(|| Written { live: Arc::clone(live), frames: BTreeMap::new() });
+        let left_out = principal.blind_to(live);
+        if let Some(frame) = known.frames.get(&left_out) {
+            return frame.clone();
+        }
+        let frame = if left_out.is_empty() { frame(live) } else { frame(&principal.shown(live.as_ref().clone())) };
+        known.frames.insert(left_out, frame.clone());
+        frame
     }
 }
 

@@ -248,7 +248,7 @@ pub(in crate::http) struct ServiceReport {
     /// The first task that failed: its id, node, state, error and exit code.
     #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     failing_task: Option<Value>,
-    /// The last log lines of that task, oldest first.
+    /// The last log lines of that task, oldest first; none for who may not read logs there.
     log_lines: Vec<String>,
 }
 
@@ -313,7 +313,9 @@ impl From<DeploymentView> for Details {
     ))]
 pub(super) async fn details(
     State(state): State<AppState>,
+    caller: Caller,
     Path(id): Path<DeploymentId>,
 ) -> Result<axum::Json<Details>, Problem> {
-    Ok(axum::Json(state.manager.deployment(id).await?.into()))
+    let view = state.manager.deployment(id).await?;
+    Ok(axum::Json(caller.principal().shown(view).into()))
 }

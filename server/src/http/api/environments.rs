@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::schema;
 use crate::http::AppState;
+use crate::http::auth::Caller;
 use crate::http::error::Problem;
 
 /// What an environment runs.
@@ -70,7 +71,7 @@ pub(in crate::http) struct LiveSchema {
 #[utoipa::path(get, path = "/api/status", tag = "Environments", responses(
     (status = 200, description = "What moves", body = LiveSchema),
 ))]
-pub(super) async fn status(State(state): State<AppState>) -> Json<Live> {
+pub(super) async fn status(State(state): State<AppState>, caller: Caller) -> Json<Live> {
     let live = state.manager.live().borrow().clone();
-    Json(Live::clone(&live))
+    Json(caller.principal().shown(Live::clone(&live)))
 }

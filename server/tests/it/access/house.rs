@@ -27,6 +27,9 @@ pub(super) struct House {
     pub(super) clock: Arc<TestClock>,
     pub(super) store: Arc<Store>,
     pub(super) keeper: Arc<Doorkeeper>,
+    /// It knows a Swarm, but has not begun to watch it.
+    pub(super) manager: Arc<Manager>,
+    pub(super) swarm: Arc<FakeSwarm>,
     pub(super) router: axum::Router,
     pub(super) home: TempDir,
     pub(super) tasks: TaskTracker,
@@ -53,9 +56,10 @@ impl House {
         let home = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&home.path().join("release-manager.db")).await.unwrap());
         let (clock, stop) = (Arc::new(TestClock::default()), CancellationToken::new());
+        let swarm = Arc::new(FakeSwarm::default());
         let ports = Ports {
             source: Arc::new(FakeSource::default()),
-            swarm: Arc::new(FakeSwarm::default()),
+            swarm: Arc::<FakeSwarm>::clone(&swarm),
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::<TestClock>::clone(&clock),
         };
@@ -73,11 +77,11 @@ impl House {
             stop: stop.clone(),
             listen: address,
         };
-        let router = router(manager, surface);
+        let router = router(Arc::clone(&manager), surface);
         let serving = tokio::spawn(server::http::serve(listener, router.clone(), stop.clone()));
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         let base = format!("http://{address}");
-        Self { clock, store, keeper, router, home, tasks, base, client, stop, serving }
+        Self { clock, store, keeper, manager, swarm, router, home, tasks, base, client, stop, serving }
     }
 
     pub(super) async fn user(&self, name: &str, grant: Grant) {

@@ -10,7 +10,7 @@ use server::http::{Access, access_of};
 use super::house::{House, everywhere, only};
 
 /// The paths of the router, as it prints itself.
-fn paths(house: &House) -> BTreeSet<String> {
+pub(super) fn paths(house: &House) -> BTreeSet<String> {
     let printed = format!("{:?}", house.router);
     let quoted = printed.split('"').skip(1).step_by(2);
     // The last two are axum's own: the fallback.
@@ -18,10 +18,11 @@ fn paths(house: &House) -> BTreeSet<String> {
 }
 
 /// A path that matches, of an environment that there is.
-fn concrete(path: &str) -> String {
+pub(super) fn concrete(path: &str, environment: &str, id: &str) -> String {
     let part = |part: &str| match part {
-        "{environment}" => "prod".to_owned(),
-        "{id}" => "1".to_owned(),
+        "{environment}" => environment.to_owned(),
+        "{id}" => id.to_owned(),
+        "{service}" => "web".to_owned(),
         other if other.starts_with('{') => "something".to_owned(),
         other => other.to_owned(),
     };
@@ -29,7 +30,7 @@ fn concrete(path: &str) -> String {
 }
 
 async fn status(house: &House, method: &Method, path: &str, token: Option<&str>) -> StatusCode {
-    let mut request = house.request(method.clone(), &concrete(path));
+    let mut request = house.request(method.clone(), &concrete(path, "prod", "1"));
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod gate;
 mod house;
+mod log_lines;
 mod login;
 mod matrix;
 mod oidc;
