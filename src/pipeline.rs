@@ -57,6 +57,9 @@ pub struct Environment {
     pub on_failure: OnFailure,
     /// What becomes of a service that somebody else has changed.
     pub on_drift: OnDrift,
+    /// Whether a machine follows the branch also where it was set back or rewritten.
+    #[serde(default)]
+    pub allow_rewind: bool,
 }
 
 impl Environment {

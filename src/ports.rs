@@ -44,8 +44,24 @@ pub trait Source: Send + Sync {
     /// error where one of the two is not known.
     async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError>;
 
+    /// How a revision stands to one that was followed before it: whether the branch has only grown since.
+    async fn lineage(&self, old: &CommitSha, new: &CommitSha) -> Result<Lineage, SourceError>;
+
     /// The content of a file at a revision, at most 1 MiB.
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError>;
+}
+
+/// How a newer head of a branch stands to an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lineage {
+    /// The older one led to it, or is it.
+    Ahead,
+    /// It led to the older one: the branch was set back.
+    Behind,
+    /// Both grew from something older.
+    Diverged,
+    /// The source does not know the older one any more.
+    Lost,
 }
 
 /// Why the source could not answer. Every message names what was asked and what to do.

@@ -98,6 +98,8 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::UnknownWriter { .. }
             | Error::NotLeading { .. }
             | Error::MassRemoval(_)
+            | Error::Rewritten { .. }
+            | Error::Vanished { .. }
             | Error::StrangerRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,

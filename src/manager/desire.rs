@@ -1,6 +1,6 @@
 //! What an environment should run at a revision: files are read, the stack is rendered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use sha2::{Digest as _, Sha256};
@@ -51,13 +51,16 @@ pub async fn rehearse(
 impl Inner {
     /// Renders an environment at a revision. Every file is read at that very revision.
     pub(crate) async fn desire(&self, environment: &Environment, revision: &Revision) -> Result<Desired, ManagerError> {
-        let bind_base = self.settings.bind_base.as_deref();
-        Reader { source: self.ports.source.as_ref(), bind_base }.desire(environment, revision).await
+        self.reader().desire(environment, revision).await
+    }
+
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { source: self.ports.source.as_ref(), bind_base: self.settings.bind_base.as_deref() }
     }
 }
 
 /// Reads what an environment is rendered from.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     source: &'a dyn Source,
     bind_base: Option<&'a str>,
 }
@@ -66,14 +69,8 @@ impl Reader<'_> {
     async fn desire(&self, environment: &Environment, revision: &Revision) -> Result<Desired, ManagerError> {
         let at = &revision.sha;
         let variables = self.variables(environment, at).await?;
-        let stack_files = try_join_all(environment.stack_files.iter().map(|path| self.stack_file(path, at))).await?;
-        let input = Input {
-            stack: &environment.stack,
-            files: &stack_files,
-            variables: &variables,
-            bind_base: self.bind_base,
-            reach: Reach::Repository,
-        };
+        let stack_files = self.stack_files(environment, at).await?;
+        let input = self.input(environment, &stack_files, &variables);
         let named = stack::referenced_files(input).map_err(ManagerError::Invalid)?;
         let contents = try_join_all(named.iter().map(|path| self.source.read(path, at))).await?;
         let files: Files = named.into_iter().zip(contents).collect();
@@ -83,13 +80,41 @@ impl Reader<'_> {
     }
 
     async fn variables(&self, environment: &Environment, at: &CommitSha) -> Result<Variables, ManagerError> {
+        let mut variables = self.env_file(environment, at).await?;
+        variables.entry("ENV_NAME".to_owned()).or_insert_with(|| environment.name.to_string());
+        Ok(variables)
+    }
+
+    /// What the env file says itself.
+    pub(super) async fn env_file(&self, environment: &Environment, at: &CommitSha) -> Result<Variables, ManagerError> {
         let path = &environment.env_file;
         let text = self.source.read(path, at).await?;
         let place = |error: &env_file::EnvFileError| StackError { place: path.to_string(), message: error.to_string() };
-        let mut variables =
-            env_file::parse(&text).map_err(|errors| ManagerError::Invalid(errors.iter().map(place).collect()))?;
-        variables.entry("ENV_NAME".to_owned()).or_insert_with(|| environment.name.to_string());
-        Ok(variables)
+        env_file::parse(&text).map_err(|errors| ManagerError::Invalid(errors.iter().map(place).collect()))
+    }
+
+    /// The variables that the stack files name.
+    pub(super) async fn named_variables(
+        &self,
+        environment: &Environment,
+        at: &CommitSha,
+    ) -> Result<BTreeSet<String>, ManagerError> {
+        let variables = self.variables(environment, at).await?;
+        let files = self.stack_files(environment, at).await?;
+        Ok(stack::named_variables(self.input(environment, &files, &variables)))
+    }
+
+    fn input<'b>(
+        &'b self,
+        environment: &'b Environment,
+        files: &'b [StackFile],
+        variables: &'b Variables,
+    ) -> Input<'b> {
+        Input { stack: &environment.stack, files, variables, bind_base: self.bind_base, reach: Reach::Repository }
+    }
+
+    async fn stack_files(&self, environment: &Environment, at: &CommitSha) -> Result<Vec<StackFile>, ManagerError> {
+        try_join_all(environment.stack_files.iter().map(|path| self.stack_file(path, at))).await
     }
 
     async fn stack_file(&self, path: &RepoPath, at: &CommitSha) -> Result<StackFile, ManagerError> {
@@ -126,7 +151,7 @@ pub(crate) fn versions(stack: &Stack) -> Result<BTreeMap<ServiceName, ServiceVer
 /// Whether trying again later can help without a new revision.
 pub(crate) fn is_transient(error: &ManagerError) -> bool {
     match error {
-        ManagerError::Invalid(_) => false,
+        ManagerError::Invalid(_) | ManagerError::Rewritten { .. } | ManagerError::Vanished { .. } => false,
         ManagerError::Source(error) => {
             !matches!(error, SourceError::NoFile { .. } | SourceError::TooLarge { .. } | SourceError::NotAFile { .. })
         }

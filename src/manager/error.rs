@@ -2,8 +2,8 @@
 
 use crate::diff::Finding;
 use crate::hold::Hold;
-use crate::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
-use crate::ports::{LedgerError, SourceError, SwarmError};
+use crate::names::{CommitSha, DeploymentId, EnvironmentName, RepoPath, ServiceName};
+use crate::ports::{LedgerError, Lineage, SourceError, SwarmError};
 use crate::stack::StackError;
 use crate::views::Comparison;
 
@@ -67,6 +67,22 @@ pub enum ManagerError {
     /// Nor does it take out what it has not brought.
     #[error("it would remove `{0}`, which no deployment has brought here: retry it by hand if that is meant")]
     StrangerRemoval(ServiceName),
+    /// Nor does it follow a branch that does not only grow.
+    #[error("{}: retry it by hand if that is meant, or set `allow_rewind = true` for the environment", rewritten(.followed, *.lineage))]
+    Rewritten {
+        /// The revision that was brought here last.
+        followed: CommitSha,
+        /// How the head stands to it.
+        lineage: Lineage,
+    },
+    /// Nor does it put a default in the place of what was written.
+    #[error("{}: put back what is needed, or retry it by hand if that is meant", vanished(.names, .env_file))]
+    Vanished {
+        /// The variables.
+        names: Vec<String>,
+        /// Where they stood.
+        env_file: RepoPath,
+    },
     /// It follows no revision.
     #[error("environment `{0}` does not follow the source: promote to it instead")]
     NotAutomatic(EnvironmentName),
@@ -141,6 +157,34 @@ impl From<LedgerError> for ManagerError {
             LedgerError::Busy(id) => Self::Busy(id),
             LedgerError::Held(environment, hold) => Self::Held(environment, hold),
             other @ LedgerError::Failed { .. } => Self::Ledger(other),
+        }
+    }
+}
+
+/// What an env file has lost, in words; the names of so many stand in them.
+fn vanished(names: &[String], env_file: &RepoPath) -> String {
+    const TOLD: usize = 10;
+    let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
+    let more = if names.len() > TOLD { format!(" and {} more", names.len() - TOLD) } else { String::new() };
+    let have = if names.len() == 1 { "has" } else { "have" };
+    format!(
+        "{}{more} {have} vanished from `{env_file}`, where nothing or a default would take their place",
+        told.join(", ")
+    )
+}
+
+/// What became of the branch, in words.
+fn rewritten(followed: &CommitSha, lineage: Lineage) -> String {
+    let short = followed.short();
+    match lineage {
+        Lineage::Behind => {
+            format!("the branch was set back: it leads to {short}, which was brought here last, no longer")
+        }
+        Lineage::Lost => {
+            format!("the branch was rewritten: the source does not know {short}, which was brought here last, any more")
+        }
+        Lineage::Diverged | Lineage::Ahead => {
+            format!("the branch was rewritten: {short}, which was brought here last, does not lead to it")
         }
     }
 }

@@ -10,6 +10,7 @@ mod compare;
 mod desire;
 mod drift;
 mod error;
+mod followed;
 mod hold;
 mod lead;
 mod lifecycle;

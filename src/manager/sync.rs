@@ -135,12 +135,16 @@ impl Inner {
         wish: Wish,
     ) -> Result<Option<DeploymentId>, ManagerError> {
         self.adopt(environment).await?;
+        let is_forced = matches!(wish, Wish::Retry(_));
+        if !is_forced && let Some(followed) = self.followed(environment).await?.filter(|known| known.sha != head.sha) {
+            self.may_follow(environment, &followed, head).await?;
+            self.keeps_variables(environment, &followed, head).await?;
+        }
         let desired = self.desire(environment, head).await?;
         for warning in &desired.warnings {
             debug!(environment = %environment.name, "{}", warning.0);
         }
         let content_hash = desired.content_hash()?;
-        let is_forced = matches!(wish, Wish::Retry(_));
         let tried = self.ports.ledger.tried(&environment.name).await?;
         if let Some(tried) = tried.filter(|tried| !is_forced && tried.content_hash == content_hash) {
             match tried.status {

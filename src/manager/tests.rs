@@ -10,7 +10,9 @@ mod pinned;
 mod preflight;
 mod removals;
 mod revisions;
+mod rewritten;
 mod unproved;
+mod vanished;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -148,6 +150,7 @@ async fn manager_with(
         promotes_from: from.map(name),
         on_failure,
         on_drift: OnDrift::Report,
+        allow_rewind: false,
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];

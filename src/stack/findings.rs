@@ -1,6 +1,7 @@
 //! Where something stands in the stack files, and what was found there.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,6 +116,8 @@ pub(crate) struct Findings {
     untold: (usize, usize),
     ports: usize,
     text: usize,
+    /// The variables that stand in the files, whether they are set or not.
+    variables: BTreeSet<String>,
 }
 
 impl Findings {
@@ -157,6 +160,20 @@ impl Findings {
     /// Whether the stack may still grow: when it may not, that was noted, and nothing more need be read.
     pub(crate) fn has_room(&self) -> bool {
         self.text <= MOST_TEXT
+    }
+
+    /// Notes that the files name these variables.
+    pub(crate) fn note_variables<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names.filter(|name| name.len() <= LONGEST_MESSAGE) {
+            if !self.variables.contains(name) {
+                self.variables.insert(name.to_owned());
+            }
+        }
+    }
+
+    /// The variables that the files name.
+    pub(crate) fn into_variables(self) -> BTreeSet<String> {
+        self.variables
     }
 
     /// The value with its warnings if nothing is wrong, else the problems in reading order.

@@ -59,6 +59,7 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, text: &str, place: &Place) -> Yaml {
+        self.findings.note_variables(variables_in(text));
         let filled = match substitute(text, self.variables) {
             Ok(filled) if self.findings.take_text(place, filled.len()) => filled,
             Ok(_) => return Yaml::Broken,
@@ -103,6 +104,28 @@ pub(crate) enum Trouble {
 
 /// A text whose variables are filled in may be so long.
 const LONGEST: usize = 1024 * 1024;
+
+/// The variables that a text names.
+pub(crate) fn variables_in(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once('$')?;
+            if let Some(literal) = after.strip_prefix('$') {
+                rest = literal;
+                continue;
+            }
+            let inside = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+            // What stands within braces is filled in as a whole.
+            let (expression, behind) = inside.unwrap_or_else(|| after.split_at(name_length(after)));
+            let name = &expression[..name_length(expression)];
+            rest = behind;
+            if !name.is_empty() {
+                return Some(name);
+            }
+        }
+    })
+}
 
 /// Fills variables into a text. Every trouble is reported, not only the first.
 pub(crate) fn substitute(text: &str, variables: &Variables) -> Result<String, Vec<Trouble>> {

@@ -144,6 +144,13 @@ pub fn referenced_files(input: Input<'_>) -> Result<BTreeSet<RepoPath>, Vec<Stac
     findings.conclude(paths).map(|(paths, _)| paths)
 }
 
+/// The variables that the stack files name, set or not, as far as the files can be read.
+pub fn named_variables(input: Input<'_>) -> BTreeSet<String> {
+    let mut findings = Findings::default();
+    check_all(input, &mut findings);
+    findings.into_variables()
+}
+
 /// Renders a stack. `files` holds what [`referenced_files`] asked for.
 pub fn render(input: Input<'_>, files: &Files) -> Result<(Stack, Vec<Warning>), Vec<StackError>> {
     let mut findings = Findings::default();

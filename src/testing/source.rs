@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::names::{CommitSha, RepoPath};
-use crate::ports::{Source, SourceError};
+use crate::ports::{Lineage, Source, SourceError};
 use crate::revision::Revision;
 use crate::time::Timestamp;
 
@@ -21,7 +21,10 @@ pub struct FakeSource {
 
 #[derive(Debug, Default)]
 struct State {
-    commits: Vec<(Revision, Tree)>,
+    /// In the order in which they were made.
+    commits: Vec<Commit>,
+    /// The newest of the branch.
+    head: Option<usize>,
     unreachable: bool,
     limit: Option<Duration>,
     collapses: bool,
@@ -29,11 +32,32 @@ struct State {
     comparisons: usize,
 }
 
+#[derive(Debug)]
+struct Commit {
+    revision: Revision,
+    tree: Tree,
+    parent: Option<usize>,
+    /// Nobody can have it any more.
+    lost: bool,
+}
+
+impl State {
+    fn place(&self, sha: &CommitSha) -> Option<usize> {
+        self.commits.iter().position(|commit| commit.revision.sha == *sha && !commit.lost)
+    }
+
+    /// A commit and what led to it, newest first.
+    fn ancestry(&self, from: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(from), |place| self.commits[*place].parent)
+    }
+}
+
 impl FakeSource {
     /// Commits the files over what was there. `None` as content removes a file.
     pub fn commit(&self, message: &str, files: &[(&str, Option<&str>)]) -> CommitSha {
         let mut state = self.state();
-        let mut tree = state.commits.last().map(|(_, tree)| tree.clone()).unwrap_or_default();
+        let parent = state.head;
+        let mut tree = parent.map(|parent| state.commits[parent].tree.clone()).unwrap_or_default();
         for (path, content) in files {
             let path: RepoPath = path.parse().expect("tests name possible paths");
             match content {
@@ -45,8 +69,23 @@ impl FakeSource {
         let author = "Fay".to_owned();
         let committed_at = Timestamp::from_millis(0);
         let revision = Revision { sha: sha.clone(), author, committed_at, message: message.to_owned() };
-        state.commits.push((revision, tree));
+        state.head = Some(state.commits.len());
+        state.commits.push(Commit { revision, tree, parent, lost: false });
         sha
+    }
+
+    /// Sets the branch to a commit that was made before, as a forced push does.
+    pub fn reset(&self, to: &CommitSha) {
+        let mut state = self.state();
+        let place = state.place(to).expect("tests name a commit that they have made");
+        state.head = Some(place);
+    }
+
+    /// Forgets a commit, as a host does in the end with what no branch leads to.
+    pub fn lose(&self, sha: &CommitSha) {
+        let mut state = self.state();
+        let place = state.place(sha).expect("tests name a commit that they have made");
+        state.commits[place].lost = true;
     }
 
     /// From now on nobody answers, or somebody does again.
@@ -104,7 +143,7 @@ impl Source for FakeSource {
         if let Some(retry_after) = state.limit.take() {
             return Err(SourceError::RateLimited { host: self.name(), retry_after });
         }
-        let newest = state.commits.last().map(|(revision, _)| revision.clone());
+        let newest = state.head.map(|head| state.commits[head].revision.clone());
         if state.unreachable {
             return Err(self.trouble());
         }
@@ -118,13 +157,28 @@ impl Source for FakeSource {
             return Err(self.trouble());
         }
         let place = |sha: &CommitSha| {
-            let found = state.commits.iter().position(|(revision, _)| revision.sha == *sha);
-            found.ok_or_else(|| SourceError::Missing { what: format!("revision {}", sha.short()), host: self.name() })
+            let what = || format!("revision {}", sha.short());
+            state.place(sha).ok_or_else(|| SourceError::Missing { what: what(), host: self.name() })
         };
         let (from, to) = (place(from)?, place(to)?);
-        let between = state.commits.iter().take(to + 1).skip(from + 1).rev();
+        let known: Vec<usize> = state.ancestry(from).collect();
+        let between = state.ancestry(to).filter(|place| !known.contains(place));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(between.take(limit).map(|(revision, _)| revision.clone()).collect())
+        Ok(between.take(limit).map(|place| state.commits[place].revision.clone()).collect())
+    }
+
+    async fn lineage(&self, old: &CommitSha, new: &CommitSha) -> Result<Lineage, SourceError> {
+        let state = self.state();
+        if state.unreachable {
+            return Err(self.trouble());
+        }
+        let (Some(old), Some(new)) = (state.place(old), state.place(new)) else { return Ok(Lineage::Lost) };
+        let is_before = |older: usize, newer: usize| state.ancestry(newer).any(|place| place == older);
+        Ok(match (is_before(old, new), is_before(new, old)) {
+            (true, _) => Lineage::Ahead,
+            (_, true) => Lineage::Behind,
+            _ => Lineage::Diverged,
+        })
     }
 
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {
@@ -132,8 +186,7 @@ impl Source for FakeSource {
         if state.unreachable {
             return Err(self.trouble());
         }
-        let tree = state.commits.iter().find(|(revision, _)| revision.sha == *at).map(|(_, tree)| tree);
-        let content = tree.and_then(|tree| tree.get(path)).cloned();
+        let content = state.place(at).and_then(|place| state.commits[place].tree.get(path)).cloned();
         content.ok_or_else(|| SourceError::NoFile { path: path.clone(), at: at.clone() })
     }
 }

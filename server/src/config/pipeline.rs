@@ -28,6 +28,8 @@ pub(super) struct Entry {
     on_failure: OnFailure,
     #[serde(default)]
     on_drift: OnDrift,
+    #[serde(default)]
+    allow_rewind: bool,
 }
 
 /// The default pipeline over a repository: `preprod` follows it, `prod` is promoted to.
@@ -43,6 +45,7 @@ pub fn default_pipeline(stack_files: &[RepoPath], stack_prefix: &str) -> Result<
             promotes_from: from.map(parse).transpose()?,
             on_failure: OnFailure::default(),
             on_drift: OnDrift::default(),
+            allow_rewind: false,
         })
     };
     let entries = vec![entry("preprod", Mode::Auto, None)?, entry("prod", Mode::Manual, Some("preprod"))?];
@@ -79,6 +82,9 @@ fn environment(entry: Entry, usual: &Usual) -> Result<Environment, String> {
             &"an automatic environment follows the repository: remove it, or use mode = \"manual\"",
         ));
     }
+    if entry.mode == Mode::Manual && entry.allow_rewind {
+        return Err(invalid("allow_rewind", &"a manual environment follows no branch: remove it"));
+    }
     Ok(Environment {
         name,
         mode: entry.mode,
@@ -88,5 +94,6 @@ fn environment(entry: Entry, usual: &Usual) -> Result<Environment, String> {
         promotes_from: entry.promotes_from,
         on_failure: entry.on_failure,
         on_drift: entry.on_drift,
+        allow_rewind: entry.allow_rewind,
     })
 }

@@ -270,6 +270,8 @@ impl From<ManagerError> for Problem {
             | ManagerError::HealedBefore
             | ManagerError::UnknownWriter { .. }
             | ManagerError::MassRemoval(_)
+            | ManagerError::Rewritten { .. }
+            | ManagerError::Vanished { .. }
             | ManagerError::StrangerRemoval(_) => (StatusCode::CONFLICT, "not-now"),
             ManagerError::Held(..) => (StatusCode::CONFLICT, "held"),
             ManagerError::NotHeld(_) => (StatusCode::CONFLICT, "not-held"),

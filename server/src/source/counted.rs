@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use release_manager::names::{CommitSha, RepoPath};
-use release_manager::ports::{Source, SourceError};
+use release_manager::ports::{Lineage, Source, SourceError};
 use release_manager::revision::Revision;
 use tracing::{Instrument as _, info_span};
 
@@ -47,6 +47,12 @@ impl Source for Counted {
 
     async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
         let answer = self.inner.commits(from, to, limit).instrument(info_span!("source.commits", %from, %to)).await;
+        self.metrics.rate_limit_left(self.left.get());
+        answer
+    }
+
+    async fn lineage(&self, old: &CommitSha, new: &CommitSha) -> Result<Lineage, SourceError> {
+        let answer = self.inner.lineage(old, new).instrument(info_span!("source.lineage", %old, %new)).await;
         self.metrics.rate_limit_left(self.left.get());
         answer
     }

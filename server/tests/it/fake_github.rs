@@ -134,6 +134,11 @@ impl FakeGitHub {
         self.world().head = Some(to.to_string());
     }
 
+    /// Forgets a commit, as GitHub does in the end with what no branch leads to.
+    pub(crate) fn lose(&self, sha: &CommitSha) {
+        self.world().commits.remove(sha.as_str());
+    }
+
     /// Takes the token away and wants another; `None` makes the repository public.
     pub(crate) fn want_token(&self, token: Option<&str>) {
         self.world().token = token.map(str::to_owned);

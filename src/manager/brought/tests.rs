@@ -38,6 +38,7 @@ async fn manager(swarm: Arc<dyn Swarm>, ledger: &Arc<FakeLedger>) -> Manager {
         promotes_from: None,
         on_failure: OnFailure::Keep,
         on_drift: OnDrift::Report,
+        allow_rewind: false,
     };
     let settings = Settings {
         pipeline: Pipeline::new(vec![environment]).unwrap(),

@@ -127,3 +127,10 @@ proptest! {
         let _ = substitute(&text, &variables());
     }
 }
+
+#[test]
+fn the_variables_of_a_text_are_those_that_would_be_filled_in() {
+    let found = |text: &'static str| variables_in(text).collect::<Vec<_>>().join(" ");
+    assert_eq!(found("$A ${B} ${C:-x$D} $$E $${F} ${G?no} $ ${} ${-H}$I"), "A B C G I");
+    assert_eq!(found("nothing"), "");
+}

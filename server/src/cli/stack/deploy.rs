@@ -9,7 +9,7 @@ use release_manager::manager::{Manager, Ports, Settings};
 use release_manager::names::{Actor, CommitSha, DeploymentId, EnvironmentName, RepoPath, StackName};
 use release_manager::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use release_manager::plan::{Action, ActionKind, Plan};
-use release_manager::ports::{Source, SourceError, Swarm};
+use release_manager::ports::{Lineage, Source, SourceError, Swarm};
 use release_manager::revision::Revision;
 use release_manager::stack::Stack;
 use tokio_util::sync::CancellationToken;
@@ -255,6 +255,7 @@ fn settings(stack: &StackName, proof: Proof) -> Result<(EnvironmentName, Setting
         promotes_from: None,
         on_failure: OnFailure::default(),
         on_drift: OnDrift::default(),
+        allow_rewind: false,
     };
     let settings = Settings {
         pipeline: Pipeline::new(vec![environment]).map_err(Failure::new)?,
@@ -294,6 +295,10 @@ impl Source for NoSource {
     }
 
     async fn commits(&self, _: &CommitSha, _: &CommitSha, _: u32) -> Result<Vec<Revision>, SourceError> {
+        Err(nothing_to_follow())
+    }
+
+    async fn lineage(&self, _: &CommitSha, _: &CommitSha) -> Result<Lineage, SourceError> {
         Err(nothing_to_follow())
     }
 

@@ -104,6 +104,8 @@ pub(super) fn fetch(
     let branch = format!("+{0}:{0}", settings.branch.reference());
     let attempt = |refspec: &str, depth| try_fetch(repository, settings, refspec, depth, deadline);
     let result = match wanted {
+        // Where the whole history is here already, only what is new comes.
+        Wanted::Branch if !repository.is_shallow() && !is_empty(repository) => attempt(&branch, 0),
         Wanted::Branch => match attempt(&branch, 1) {
             Err(error) if error.message().contains("shallow") => attempt(&branch, 0),
             other => other,
@@ -120,6 +122,11 @@ pub(super) fn fetch(
         None if Instant::now() > deadline => Err(unreachable(settings, "it took too long")),
         None => Err(missing(settings, format!("branch {} of {}", settings.branch, settings.remote))),
     }
+}
+
+/// Whether nothing was ever fetched.
+fn is_empty(repository: &Repository) -> bool {
+    packs(repository.path()) == 0
 }
 
 /// The branch's head at the host after the fetch.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use git2::Repository;
 use release_manager::names::{CommitSha, RepoPath};
-use release_manager::ports::{Source, SourceError};
+use release_manager::ports::{Lineage, Source, SourceError};
 use release_manager::revision::Revision;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -114,6 +114,27 @@ impl Git {
         .await
     }
 
+    /// Looks at what led to a revision. As a rule only the newest one is here: the rest is fetched for whoever wants to
+    /// see it.
+    async fn with_history<T: Send + 'static>(
+        &self,
+        to: CommitSha,
+        look: impl FnOnce(&Repository, &GitSettings) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        if let Kind::Local(_) = self.settings.remote.kind() {
+            return self.blocking((), move |settings, _| look(&open_local(settings)?, settings)).await;
+        }
+        let turn = self.turn().await?;
+        self.blocking(turn, move |settings, deadline| {
+            let repository = fetch::open_or_create(settings)?;
+            if repository.is_shallow() || !objects::has_commit(&repository, &to) {
+                fetch::fetch(&repository, settings, Wanted::History, deadline)?;
+            }
+            look(&repository, settings)
+        })
+        .await
+    }
+
     async fn turn(&self) -> Result<OwnedMutexGuard<()>, SourceError> {
         let turn = Arc::clone(&self.turn).lock_owned();
         tokio::time::timeout(self.settings.timeout, turn).await.map_err(|_| {
@@ -170,23 +191,16 @@ impl Source for Git {
 
     async fn commits(&self, from: &CommitSha, to: &CommitSha, limit: u32) -> Result<Vec<Revision>, SourceError> {
         let (from, to) = (from.clone(), to.clone());
-        if let Kind::Local(_) = self.settings.remote.kind() {
-            return self
-                .blocking((), move |settings, _| {
-                    objects::commits(&open_local(settings)?, settings, [&from, &to], limit)
-                })
-                .await;
-        }
-        let turn = self.turn().await?;
-        self.blocking(turn, move |settings, deadline| {
-            let repository = fetch::open_or_create(settings)?;
-            // As a rule only the newest revision is here: what led to it is fetched when somebody wants to see it.
-            if repository.is_shallow() || !objects::has_commit(&repository, &to) {
-                fetch::fetch(&repository, settings, Wanted::History, deadline)?;
-            }
-            objects::commits(&repository, settings, [&from, &to], limit)
+        self.with_history(to.clone(), move |repository, settings| {
+            objects::commits(repository, settings, [&from, &to], limit)
         })
         .await
+    }
+
+    async fn lineage(&self, old: &CommitSha, new: &CommitSha) -> Result<Lineage, SourceError> {
+        let (old, new) = (old.clone(), new.clone());
+        self.with_history(new.clone(), move |repository, settings| objects::lineage(repository, settings, [&old, &new]))
+            .await
     }
 
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{Commit, ErrorCode, ObjectType, Oid, Repository, Sort};
 use release_manager::names::{CommitSha, RepoPath};
-use release_manager::ports::SourceError;
+use release_manager::ports::{Lineage, SourceError};
 use release_manager::revision::Revision;
 use release_manager::time::Timestamp;
 
@@ -64,6 +64,23 @@ pub(super) fn commits(
     walk.push(to).and_then(|()| walk.hide(from)).map_err(told)?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     walk.take(limit).map(|id| revision(repository, settings, id.map_err(told)?)).collect()
+}
+
+/// How `new` stands to `old`, which may be gone.
+pub(super) fn lineage(
+    repository: &Repository,
+    settings: &GitSettings,
+    [old, new]: [&CommitSha; 2],
+) -> Result<Lineage, SourceError> {
+    let id = |sha: &CommitSha| Oid::from_str(sha.as_str()).ok().filter(|id| repository.find_commit(*id).is_ok());
+    let (Some(old), Some(new)) = (id(old), id(new)) else { return Ok(Lineage::Lost) };
+    let descends =
+        |younger, older| repository.graph_descendant_of(younger, older).map_err(|error| failed(settings, error));
+    Ok(match () {
+        () if new == old || descends(new, old)? => Lineage::Ahead,
+        () if descends(old, new)? => Lineage::Behind,
+        () => Lineage::Diverged,
+    })
 }
 
 /// The content of a file.

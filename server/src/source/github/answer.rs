@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
 use release_manager::names::RepoPath;
+use release_manager::ports::Lineage;
 use release_manager::revision::Revision;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,22 @@ pub(super) fn comparison(answer: &Answer) -> Result<(Vec<Revision>, usize), Stri
     let comparison: Comparison = json(answer)?;
     let commits = comparison.commits.into_iter().map(described).collect::<Result<_, _>>()?;
     Ok((commits, comparison.total_commits))
+}
+
+/// How the end of a comparison stands to its beginning.
+#[derive(Deserialize)]
+struct Standing {
+    status: String,
+}
+
+/// Reads how the newer commit of a comparison stands to the older one.
+pub(super) fn lineage(answer: &Answer) -> Result<Lineage, String> {
+    match json::<Standing>(answer)?.status.as_str() {
+        "ahead" | "identical" => Ok(Lineage::Ahead),
+        "behind" => Ok(Lineage::Behind),
+        "diverged" => Ok(Lineage::Diverged),
+        other => Err(format!("it calls a comparison `{other}`, which is not known here")),
+    }
 }
 
 /// Reads the description of a commit.

@@ -18,7 +18,7 @@ use ::http::StatusCode;
 use ::http::header::{ETAG, InvalidHeaderValue};
 use async_trait::async_trait;
 use release_manager::names::{CommitSha, RepoPath};
-use release_manager::ports::{Source, SourceError};
+use release_manager::ports::{Lineage, Source, SourceError};
 use release_manager::revision::Revision;
 use secrecy::SecretString;
 use url::Url;
@@ -336,6 +336,20 @@ impl Source for GitHub {
         commits.reverse();
         commits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(commits)
+    }
+
+    async fn lineage(&self, old: &CommitSha, new: &CommitSha) -> Result<Lineage, SourceError> {
+        let mut url = self.url(&["compare"], &format!("{old}...{new}"), None);
+        // The commits themselves are not asked for.
+        url.query_pairs_mut().append_pair("per_page", "1").append_pair("page", "2");
+        let request = Request { url: &url, accept: JSON, etag: None, cap: LARGEST_COMMIT };
+        let answer = self.read_request(&request).await.map_err(|failure| self.failed(failure))?;
+        match answer.status {
+            StatusCode::OK => answer::lineage(&answer).map_err(|detail| self.unreachable(detail)),
+            // The branch has just named the newer one, so it is the older one that is gone.
+            StatusCode::NOT_FOUND => Ok(Lineage::Lost),
+            _ => Err(self.refused(&answer)),
+        }
     }
 
     async fn read(&self, path: &RepoPath, at: &CommitSha) -> Result<Vec<u8>, SourceError> {

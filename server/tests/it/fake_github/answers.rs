@@ -163,19 +163,23 @@ fn compare(world: &World, range: &str, page: usize) -> Answer {
     if !world.commits.contains_key(from) || !world.commits.contains_key(to) {
         return not_found();
     }
-    let mut between = Vec::new();
-    let mut at = to.to_owned();
-    while at != from {
-        let commit = &world.commits[&at];
-        between.push(described(world, &at, commit));
-        match &commit.parent {
-            Some(parent) => at.clone_from(parent),
-            None => break,
-        }
-    }
+    let (before, after) = (ancestry(world, from), ancestry(world, to));
+    let status = match (after.contains(&from), before.contains(&to)) {
+        (true, true) => "identical",
+        (true, _) => "ahead",
+        (_, true) => "behind",
+        _ => "diverged",
+    };
+    let between = after.into_iter().filter(|sha| !before.contains(sha));
+    let mut between: Vec<Value> = between.map(|sha| described(world, sha, &world.commits[sha])).collect();
     between.reverse();
     let shown: Vec<_> = between.chunks(100).nth(page - 1).unwrap_or_default().to_vec();
-    Answer::json(&json!({"status": "ahead", "total_commits": between.len(), "commits": shown, "files": []}))
+    Answer::json(&json!({"status": status, "total_commits": between.len(), "commits": shown, "files": []}))
+}
+
+/// A commit and what led to it, newest first.
+fn ancestry<'a>(world: &'a World, from: &'a str) -> Vec<&'a str> {
+    std::iter::successors(Some(from), |sha| world.commits[*sha].parent.as_deref()).collect()
 }
 
 fn described(world: &World, sha: &str, commit: &Commit) -> Value {

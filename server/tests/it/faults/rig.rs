@@ -337,6 +337,7 @@ fn settings(prefix: &str, terms: &Terms) -> Settings {
         promotes_from: from.map(name),
         on_failure: OnFailure::Keep,
         on_drift: OnDrift::Report,
+        allow_rewind: false,
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];

@@ -130,6 +130,7 @@ fn settings(stack: &str, on_failure: OnFailure) -> Settings {
         promotes_from: from.map(|from| from.parse().expect("a name")),
         on_failure,
         on_drift: OnDrift::Report,
+        allow_rewind: false,
     };
     let environments =
         vec![environment("preprod", Mode::Auto, None), environment("prod", Mode::Manual, Some("preprod"))];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{Oid, Repository, RepositoryInitOptions, Signature, Time};
 use release_manager::names::CommitSha;
-use release_manager::ports::{Source as _, SourceError};
+use release_manager::ports::{Lineage, Source as _, SourceError};
 use server::source::{Git, GitSettings};
 use tempfile::TempDir;
 
@@ -54,6 +54,11 @@ impl Fixture {
         self.repository.find_reference(&format!("refs/heads/{branch}")).unwrap().delete().unwrap();
     }
 
+    /// Sets a branch to a commit, as a forced push does.
+    pub(super) fn reset(&self, branch: &str, to: Oid) {
+        self.repository.reference(&format!("refs/heads/{branch}"), to, true, "reset").unwrap();
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -100,6 +105,25 @@ async fn the_commits_between_two_revisions_come_newest_first() {
     assert_eq!(between(&third, &first, 9).await, []);
     let unknown = source.commits(&sha(&"0".repeat(40)), &third, 9).await.unwrap_err();
     assert!(unknown.to_string().starts_with("revision 0000000"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_branch_that_only_grows_is_told_from_one_that_was_rewritten() {
+    let fixture = Fixture::new(true);
+    let [first, second] = [b"1", b"2"].map(|content| fixture.commit("main", &[("a", FILE, content)]));
+    fixture.reset("main", first);
+    let other = fixture.commit("main", &[("a", FILE, b"3")]);
+    let [first, second, other] = [first, second, other].map(|id| sha(&id.to_string()));
+    let source = fixture.source("main");
+    for (old, new, expected) in [
+        (&first, &other, Lineage::Ahead),
+        (&other, &other, Lineage::Ahead),
+        (&second, &first, Lineage::Behind),
+        (&second, &other, Lineage::Diverged),
+        (&sha(&"0".repeat(40)), &other, Lineage::Lost),
+    ] {
+        assert_eq!(source.lineage(old, new).await.unwrap(), expected, "{old}...{new}");
+    }
 }
 
 #[tokio::test]

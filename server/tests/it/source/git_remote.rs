@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use release_manager::ports::{Source as _, SourceError};
+use release_manager::ports::{Lineage, Source as _, SourceError};
 use server::source::{Git, GitSettings};
 use tempfile::TempDir;
 
@@ -113,6 +113,31 @@ async fn a_rewritten_branch_shows_its_new_head_and_old_files_stay_readable() {
     let after = source.head().await.unwrap();
     assert_ne!(after.sha, before.sha);
     assert_eq!(source.read(&path("a"), &before.sha).await.unwrap(), b"1");
+}
+
+#[tokio::test]
+async fn a_branch_that_only_grows_is_told_from_one_that_was_rewritten() {
+    let host = Host::start(Door::Open).await;
+    let first = host.fixture.commit("main", &[("a", FILE, b"1")]);
+    let source = host.source();
+    let mut followed = source.head().await.unwrap().sha;
+    for content in [b"2", b"3", b"4"] {
+        host.fixture.commit("main", &[("a", FILE, content)]);
+        let head = source.head().await.unwrap().sha;
+        assert_eq!(source.lineage(&followed, &head).await.unwrap(), Lineage::Ahead);
+        followed = head;
+    }
+    host.fixture.reset("main", first);
+    let back = source.head().await.unwrap().sha;
+    assert_eq!(source.lineage(&followed, &back).await.unwrap(), Lineage::Behind);
+    host.fixture.commit("main", &[("a", FILE, b"5")]);
+    let other = source.head().await.unwrap().sha;
+    assert_eq!(source.lineage(&followed, &other).await.unwrap(), Lineage::Diverged);
+    // Whoever lost the copy knows nothing of what no branch leads to.
+    let elsewhere = GitSettings { cache: host.cache.path().join("other"), ..host.settings() };
+    let elsewhere = Git::new(elsewhere).unwrap();
+    elsewhere.head().await.unwrap();
+    assert_eq!(elsewhere.lineage(&followed, &other).await.unwrap(), Lineage::Lost);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use release_manager::names::CommitSha;
-use release_manager::ports::{Source as _, SourceError};
+use release_manager::ports::{Lineage, Source as _, SourceError};
 use server::source::{GitHub, GitHubSettings, Timeouts};
 
 use super::{path, sha};
@@ -263,6 +263,29 @@ async fn a_rewritten_branch_shows_its_new_head_and_old_files_stay_readable() {
     github.reset(&first.sha);
     assert_eq!(source.head().await.unwrap(), first);
     assert_eq!(source.read(&path("stack.yml"), &second).await.unwrap(), b"services: {a: {}}\n");
+}
+
+#[tokio::test]
+async fn a_branch_that_only_grows_is_told_from_one_that_was_rewritten() {
+    let (github, source) = with_a_commit().await;
+    let first = source.head().await.unwrap().sha;
+    let second = github.push("Second", &[("a", "2")]);
+    let third = github.push("Third", &[("a", "3")]);
+    github.reset(&first);
+    let other = github.push("Other", &[("a", "4")]);
+    for (old, new, expected) in [
+        (&first, &third, Lineage::Ahead),
+        (&third, &third, Lineage::Ahead),
+        (&third, &first, Lineage::Behind),
+        (&second, &other, Lineage::Diverged),
+    ] {
+        assert_eq!(source.lineage(old, new).await.unwrap(), expected, "{old}...{new}");
+    }
+    github.lose(&third);
+    assert_eq!(source.lineage(&third, &other).await.unwrap(), Lineage::Lost);
+    github.fail_next("compare", Fault::Status(500, vec![], "Server Error"));
+    github.fail_next("compare", Fault::Status(500, vec![], "Server Error"));
+    check_error(&source.lineage(&second, &other).await.unwrap_err(), "it answered 500");
 }
 
 #[tokio::test]
