@@ -151,9 +151,9 @@ pub trait Swarm: Send + Sync {
     /// Writes. Only a rollout calls this. Returns the id of what was created or changed.
     async fn apply(&self, write: &Write) -> Result<String, SwarmError>;
 
-    /// The digest that a registry gives for the image, and what the image runs on. `None` where no registry could say,
-    /// [`SwarmError::NotFound`] where its registry says that there is no such image and the manager has none either.
-    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError>;
+    /// The digest that a registry gives for the image, and what the image runs on. [`SwarmError::NotFound`] where its
+    /// registry says that there is no such image and the manager has none either.
+    async fn pin(&self, image: &str) -> Result<Pin, SwarmError>;
 
     /// Whether there is such an image for the Swarm to get: on the Engine itself, else in its registry.
     async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError>;
@@ -193,6 +193,27 @@ pub struct Identity {
     pub process: String,
     /// The full name of the service that it is a task of; `None` where it is none.
     pub service: Option<String>,
+}
+
+/// What is known of the content behind the name of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// A registry has said.
+    To(Pinned),
+    /// No registry has it: it was made on the Engine.
+    Local,
+    /// Nobody could say, and why: the registry is out of reach, or wants a login.
+    Unknown(String),
+}
+
+impl Pin {
+    /// The image with its digest, where a registry has said.
+    pub fn pinned(self) -> Option<Pinned> {
+        match self {
+            Self::To(pinned) => Some(pinned),
+            Self::Local | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// Whether an image can be had.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use super::told::{News, Told};
 use super::{Inner, ManagerError};
 use crate::deployment::{Cause, Status};
 use crate::engine::LiveStack;
@@ -40,10 +41,12 @@ pub(super) type Stacks = BTreeMap<DeploymentId, Arc<Stack>>;
 /// Compares one environment's live stack with what was deployed, again and again.
 pub(super) async fn follow_drift(inner: Arc<Inner>, environment: Environment) {
     let mut pulse = inner.pulse.subscribe();
-    let mut stacks = Stacks::new();
+    let (mut stacks, mut told) = (Stacks::new(), Told::default());
     loop {
-        if let Err(error) = inner.look_at_drift(&environment, &mut stacks).await {
-            debug!(environment = %environment.name, %error, "Drift cannot be looked for");
+        match told.hear(&inner.look_at_drift(&environment, &mut stacks).await) {
+            News::Trouble(error) => warn!(environment = %environment.name, error, "Drift cannot be looked for"),
+            News::Over => info!(environment = %environment.name, "Drift is looked for again"),
+            News::None => (),
         }
         tokio::select! {
             () = inner.stop.cancelled() => return,

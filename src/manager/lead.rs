@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use super::told::{News, Told};
 use super::{Inner, ManagerError};
 use crate::lease::{Holder, LOOK_EVERY, SeenLease, Step};
 use crate::names::EnvironmentName;
@@ -19,9 +20,12 @@ const TRIES: u32 = 3;
 
 /// Looks at the lease of one environment for as long as the process lives.
 pub(super) async fn follow_lead(inner: Arc<Inner>, environment: Environment) {
+    let mut told = Told::default();
     loop {
-        if let Err(error) = inner.look_at_lead(&environment).await {
-            debug!(environment = %environment.name, %error, "The lease cannot be read");
+        match told.hear(&inner.look_at_lead(&environment).await) {
+            News::Trouble(error) => warn!(environment = %environment.name, error, "The lease cannot be read"),
+            News::Over => info!(environment = %environment.name, "The lease is read again"),
+            News::None => (),
         }
         tokio::select! {
             () = inner.stop.cancelled() => return,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tracing::{Instrument as _, error, info, info_span};
+use tracing::{Instrument as _, error, info, info_span, warn};
 
+use super::error::sentences;
 use super::sync::Pause;
 use super::{Inner, Manager, ManagerError, Permit};
 use crate::deployment::{Cause, Outcome, Status, Step};
@@ -76,8 +77,27 @@ impl Inner {
         self.own_last(environment, &mut new.plan).await?;
         let id = self.ports.ledger.begin(&new).await?;
         info!(deployment.id = id.0, environment = %new.environment, actor = %new.actor, "Deploying");
-        self.launch(permit, OpenDeployment { id, new, journal: Vec::new() });
+        let journal = self.note_unseen(id, &new).await;
+        self.launch(permit, OpenDeployment { id, new, journal });
         Ok(id)
+    }
+
+    /// Notes the warnings of a plan that nobody has seen before it was carried out.
+    async fn note_unseen(&self, id: DeploymentId, new: &NewDeployment) -> Vec<JournalEntry> {
+        let mut journal = Vec::new();
+        if !matches!(new.cause, Cause::Sync | Cause::Retry { .. }) {
+            return journal;
+        }
+        for warning in &new.plan.warnings {
+            let message = sentences(std::slice::from_ref(warning));
+            warn!(deployment.id = id.0, environment = %new.environment, "{message}");
+            let entry = JournalEntry::Noted { message };
+            match self.ports.ledger.journal(id, &entry, self.ports.clock.now()).await {
+                Ok(()) => journal.push(entry),
+                Err(error) => warn!(%error, deployment.id = id.0, "A warning cannot be noted with the deployment"),
+            }
+        }
+        journal
     }
 
     async fn take_up(self: &Arc<Self>, open: OpenDeployment) -> Result<(), ManagerError> {

@@ -30,6 +30,7 @@ mod supervise;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod told;
 mod watch;
 mod watcher;
 

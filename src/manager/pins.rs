@@ -10,7 +10,7 @@ use crate::diff::Finding;
 use crate::engine::{LiveStack, Pinned};
 use crate::names::ServiceName;
 use crate::plan::{self, ImageChoice, Resolve};
-use crate::ports::{Swarm, SwarmError};
+use crate::ports::{Pin, Swarm, SwarmError};
 use crate::stack::Stack;
 
 /// How many registries are asked at the same time.
@@ -43,7 +43,7 @@ pub async fn resolve_images(
             ImageChoice::Keep { .. } | ImageChoice::AsWritten => None,
         })
         .collect();
-    let Pins { pinned, missing } = of_services(swarm, &asked).await?;
+    let Pins { pinned, missing, unanswered: _ } = of_services(swarm, &asked).await?;
     let is_missing = |service: &ServiceName| missing.iter().any(|finding| finding.service.as_ref() == Some(service));
     let unknown = asked.iter().filter(|(service, _)| !pinned.contains_key(*service) && !is_missing(service));
     let unknown = unknown.map(|(_, image)| image.clone()).collect();
@@ -56,46 +56,42 @@ pub(super) struct Pins {
     pub(super) pinned: BTreeMap<ServiceName, Pinned>,
     /// The services whose image cannot be found.
     pub(super) missing: Vec<Finding>,
+    /// The services whose registry did not say.
+    pub(super) unanswered: Vec<Finding>,
 }
 
 /// Asks for the images of services.
 pub(super) async fn of_services(swarm: &dyn Swarm, asked: &BTreeMap<ServiceName, String>) -> Result<Pins, SwarmError> {
     let images: BTreeSet<&String> = asked.values().collect();
     let questions: Vec<_> = images.into_iter().map(|image| ask(swarm, image)).collect();
-    let found: BTreeMap<&String, Said> =
+    let found: BTreeMap<&String, Option<Pin>> =
         stream::iter(questions).buffer_unordered(CONCURRENT_QUESTIONS).try_collect().await?;
-    let mut pins = Pins { pinned: BTreeMap::new(), missing: Vec::new() };
+    let mut pins = Pins { pinned: BTreeMap::new(), missing: Vec::new(), unanswered: Vec::new() };
     for (service, image) in asked {
+        let finding = |message| Finding { service: Some(service.clone()), message };
         match found.get(image) {
-            Some(Said::Pinned(pinned)) => drop(pins.pinned.insert(service.clone(), pinned.clone())),
-            Some(Said::Missing) => {
-                let message = format!(
-                    "the image `{image}` of service `{service}` cannot be found in its registry, nor on the manager: correct \
-                     its name or tag, or push it"
-                );
-                pins.missing.push(Finding { service: Some(service.clone()), message });
-            }
-            Some(Said::Nothing) | None => (),
+            Some(Some(Pin::To(pinned))) => drop(pins.pinned.insert(service.clone(), pinned.clone())),
+            Some(Some(Pin::Unknown(why))) => pins.unanswered.push(finding(format!(
+                "no registry gave a digest for the image `{image}`, so nodes may get different contents under its name: {why}"
+            ))),
+            Some(None) => pins.missing.push(finding(format!(
+                "the image `{image}` of service `{service}` cannot be found in its registry, nor on the manager: correct \
+                 its name or tag, or push it"
+            ))),
+            Some(Some(Pin::Local)) | None => (),
         }
     }
     Ok(pins)
 }
 
-/// What a registry said of an image.
-enum Said {
-    Pinned(Pinned),
-    Nothing,
-    Missing,
-}
+type Answer<'a> = Result<(&'a String, Option<Pin>), SwarmError>;
 
-type Answer<'a> = Result<(&'a String, Said), SwarmError>;
-
+/// What is known of an image; `None` where there is no such image.
 fn ask<'a>(swarm: &'a dyn Swarm, image: &'a String) -> BoxFuture<'a, Answer<'a>> {
     async move {
         match swarm.pin(image).await {
-            Ok(Some(pinned)) => Ok((image, Said::Pinned(pinned))),
-            Ok(None) => Ok((image, Said::Nothing)),
-            Err(SwarmError::NotFound(_)) => Ok((image, Said::Missing)),
+            Ok(pin) => Ok((image, Some(pin))),
+            Err(SwarmError::NotFound(_)) => Ok((image, None)),
             Err(error) => Err(error),
         }
     }

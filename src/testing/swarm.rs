@@ -16,7 +16,7 @@ use crate::lease::{Lease, SeenLease};
 use crate::logs::LogLine;
 use crate::names::StackName;
 use crate::plan;
-use crate::ports::{Identity, ImagePresence, Swarm, SwarmError};
+use crate::ports::{Identity, ImagePresence, Pin, Swarm, SwarmError};
 
 /// A Swarm with one node.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ struct World {
     stumbles: (bool, bool),
     digests: BTreeMap<String, String>,
     lost: BTreeSet<String>,
+    /// Why no registry answers.
+    silent: Option<String>,
     asked: Vec<String>,
     counter: u64,
     leases: BTreeMap<StackName, SeenLease>,
@@ -165,6 +167,11 @@ impl FakeSwarm {
     /// Registries say from now on that there is no such image.
     pub fn lose(&self, image: &str) {
         self.world().lost.insert(image.to_owned());
+    }
+
+    /// No registry answers from now on, for this reason.
+    pub fn silence_registries(&self, why: &str) {
+        self.world().silent = Some(why.to_owned());
     }
 
     /// Somebody pushes an image that was lost.
@@ -481,15 +488,20 @@ impl Swarm for FakeSwarm {
         if lost { Err(unreachable_engine()) } else { Ok(done) }
     }
 
-    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+    async fn pin(&self, image: &str) -> Result<Pin, SwarmError> {
         let mut world = self.reach()?;
         world.asked.push(image.to_owned());
         if world.lost.contains(image) {
             return Err(SwarmError::NotFound(format!("manifest for {image} not found")));
         }
-        Ok(world.digests.get(image).map(|digest| Pinned {
-            image: format!("{image}@{digest}"),
-            platforms: vec![Platform { architecture: "amd64".to_owned(), os: "linux".to_owned() }],
+        if let Some(why) = world.silent.clone() {
+            return Ok(Pin::Unknown(why));
+        }
+        Ok(world.digests.get(image).map_or(Pin::Local, |digest| {
+            Pin::To(Pinned {
+                image: format!("{image}@{digest}"),
+                platforms: vec![Platform { architecture: "amd64".to_owned(), os: "linux".to_owned() }],
+            })
         }))
     }
 

@@ -41,7 +41,7 @@ pub async fn prod(ports: &Ports, settings: &Settings) -> Result<(), String> {
     let mut images = BTreeMap::new();
     for (service, wanted) in &rendered.services {
         let image = plan::image_of(&wanted.spec).unwrap_or_default();
-        if let Some(pinned) = ports.swarm.pin(image).await.map_err(words)? {
+        if let Some(pinned) = ports.swarm.pin(image).await.map_err(words)?.pinned() {
             images.insert(service.clone(), pinned);
         }
     }

@@ -27,11 +27,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use release_manager::engine::{LiveStack, Observation, Pinned, Write, names_by_id};
+use release_manager::engine::{LiveStack, Observation, Write, names_by_id};
 use release_manager::lease::{Lease, SeenLease};
 use release_manager::logs::LogLine;
 use release_manager::names::StackName;
-use release_manager::ports::{Identity, ImagePresence, Swarm, SwarmError};
+use release_manager::ports::{Identity, ImagePresence, Pin, Swarm, SwarmError};
 use release_manager::time::Timestamp;
 use serde_json::Value;
 
@@ -104,11 +104,11 @@ impl Swarm for DockerSwarm {
         write::apply(&self.client, self.registries.as_ref(), write).await
     }
 
-    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+    async fn pin(&self, image: &str) -> Result<Pin, SwarmError> {
         pin::pin(&self.client, self.registries.as_ref(), image).await
     }
 
-    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, Pin, SwarmError> {
         presence::presence(&self.client, self.registries.as_ref(), image).await
     }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use release_manager::engine::{Pinned, Platform};
-use release_manager::ports::SwarmError;
+use release_manager::ports::{Pin, SwarmError};
 use serde_json::Value;
-use tracing::debug;
 
 use super::client::{Client, Question, READ};
 use super::registries::Registries;
@@ -14,11 +13,7 @@ use super::{presence, read};
 /// How long a registry may take; it is often far away, and asked by the Engine.
 const DISTRIBUTION: Duration = Duration::from_secs(20);
 
-pub(super) async fn pin(
-    client: &Client,
-    registries: Option<&Registries>,
-    image: &str,
-) -> Result<Option<Pinned>, SwarmError> {
+pub(super) async fn pin(client: &Client, registries: Option<&Registries>, image: &str) -> Result<Pin, SwarmError> {
     let tagged = with_tag(image);
     let auth = registries.map(|registries| registries.for_question(image)).transpose();
     let auth = auth.map_err(|error| SwarmError::Credentials(error.to_string()))?.flatten();
@@ -26,20 +21,28 @@ pub(super) async fn pin(
     let found = match client.answer(DISTRIBUTION, &Question::get(&path).with_auth(auth)).await {
         Ok(found) => found,
         Err(error @ SwarmError::Unreachable { .. }) => return Err(error),
-        Err(error) if presence::is_missing(&error) && !is_here(client, &tagged).await => {
-            return Err(SwarmError::NotFound(error.to_string()));
+        Err(error) if presence::is_missing(&error) => {
+            return if is_here(client, &tagged).await {
+                Ok(as_named(image))
+            } else {
+                Err(SwarmError::NotFound(error.to_string()))
+            };
         }
-        Err(error) => {
-            debug!(image, %error, "No registry gives a digest for {image}");
-            Value::Null
-        }
+        Err(_) if image.contains('@') => return Ok(as_named(image)),
+        Err(error) => return Ok(Pin::Unknown(error.to_string())),
     };
-    let is_pinned = image.contains('@');
-    let pinned = match read::text(&found, "/Descriptor/digest") {
-        _ if is_pinned => Some(image.to_owned()),
-        digest => digest.map(|digest| format!("{tagged}@{digest}")),
+    let digest = read::text(&found, "/Descriptor/digest");
+    let pinned = match digest {
+        _ if image.contains('@') => image.to_owned(),
+        Some(digest) => format!("{tagged}@{digest}"),
+        None => return Ok(Pin::Unknown("the registry's answer names no digest".to_owned())),
     };
-    Ok(pinned.map(|image| Pinned { image, platforms: platforms(&found) }))
+    Ok(Pin::To(Pinned { image: pinned, platforms: platforms(&found) }))
+}
+
+/// An image of which no registry says more than its name does.
+fn as_named(image: &str) -> Pin {
+    if image.contains('@') { Pin::To(Pinned { image: image.to_owned(), platforms: Vec::new() }) } else { Pin::Local }
 }
 
 /// Whether the Engine has the image itself: one that was built there runs there.

@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Manager, Ports, Settings};
 use crate::deployment::{Outcome, Verdict};
-use crate::engine::{LiveStack, Observation, Pinned, Write};
+use crate::engine::{LiveStack, Observation, Write};
 use crate::lease::{Lease, SeenLease};
 use crate::logs::LogLine;
 use crate::names::{Actor, EnvironmentName, StackName};
 use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::plan::testkit::stack;
 use crate::plan::{self, Plan};
-use crate::ports::{Identity, ImagePresence, Ledger, Swarm, SwarmError};
+use crate::ports::{Identity, ImagePresence, Ledger, Pin, Swarm, SwarmError};
 use crate::stack::Stack;
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
 
@@ -194,7 +194,7 @@ impl Swarm for Restless {
         self.0.apply(write).await
     }
 
-    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+    async fn pin(&self, image: &str) -> Result<Pin, SwarmError> {
         self.0.pin(image).await
     }
 

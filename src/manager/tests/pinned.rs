@@ -60,3 +60,16 @@ async fn what_a_retry_saw_succeed_is_promoted_with_its_digest_and_its_platforms(
     assert_eq!(world.platforms("lab-prod_db"), json!([{"Architecture": "amd64", "OS": "linux"}]));
     assert_eq!(world.platforms("lab-prod_web"), Value::Null, "nobody knows what web runs on");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_does_not_answer_is_told_of_and_holds_nothing_up() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.silence_registries("no route to host");
+    world.push("2", "1");
+    world.until_version("lab-preprod_web", "web:2").await;
+    let notes = world.notes(DeploymentId(2)).await;
+    let [note] = &notes[..] else { panic!("{notes:?}") };
+    assert!(note.starts_with("web: no registry gave a digest for the image `web:2`"), "{note}");
+    assert!(note.ends_with("no route to host"), "{note}");
+}

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
-use release_manager::engine::{LiveStack, Observation, Pinned, Write};
+use release_manager::engine::{LiveStack, Observation, Write};
 use release_manager::health::{EnvironmentHealth, SoakRecord};
 use release_manager::insights::Fact;
 use release_manager::judge::Target;
@@ -20,7 +20,7 @@ use release_manager::logs::LogLine;
 use release_manager::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName, Version};
 use release_manager::ports::{
     Clock, Current, DeployedRelease, Identity, ImagePresence, JournalEntry, Latest, Ledger, LedgerError, NewDeployment,
-    OpenDeployment, Proved, ReleaseFilter, Standing, Swarm, SwarmError, Tried, Unproved,
+    OpenDeployment, Pin, Proved, ReleaseFilter, Standing, Swarm, SwarmError, Tried, Unproved,
 };
 use release_manager::release::Release;
 use release_manager::revision::Revision;
@@ -185,7 +185,7 @@ impl Swarm for MortalSwarm {
         or_never(self.life.live(async { done }).await.flatten()).await
     }
 
-    async fn pin(&self, image: &str) -> Result<Option<Pinned>, SwarmError> {
+    async fn pin(&self, image: &str) -> Result<Pin, SwarmError> {
         or_never(self.life.live(self.inner.pin(image)).await).await
     }
 

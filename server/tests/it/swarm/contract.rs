@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use release_manager::engine::Write;
 use release_manager::lease::{Holder, Lease};
-use release_manager::ports::{ImagePresence, Swarm, SwarmError};
+use release_manager::ports::{ImagePresence, Pin, Swarm, SwarmError};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -347,12 +347,12 @@ async fn an_image_is_found_and_one_that_is_nowhere_is_not(world: &World) {
 
 async fn an_image_is_pinned_or_no_registry_knows_it(world: &World) {
     let pinned = "app:1@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    assert_eq!(world.swarm.pin(pinned).await.unwrap().map(|found| found.image).as_deref(), Some(pinned));
-    let found = world.swarm.pin("app:1").await.unwrap();
+    assert_eq!(world.swarm.pin(pinned).await.unwrap().pinned().map(|found| found.image).as_deref(), Some(pinned));
+    let found = world.swarm.pin("app:1").await.unwrap().pinned();
     assert!(found.as_ref().is_none_or(|found| found.image.starts_with("app:1@sha256:")), "{found:?}");
     // A registry that cannot be asked says nothing; one that can says that there is none.
     let missing = world.swarm.pin("127.0.0.1:1/app:missing").await;
-    assert!(matches!(missing, Ok(None) | Err(SwarmError::NotFound(_))), "{missing:?}");
+    assert!(matches!(missing, Ok(Pin::Unknown(_) | Pin::Local) | Err(SwarmError::NotFound(_))), "{missing:?}");
 }
 
 async fn the_lines_of_all_tasks_are_the_log_of_a_service(world: &World) {
