@@ -140,6 +140,21 @@ impl Grant {
         &self.scope
     }
 
+    /// What both of two grants allow.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        let role = self.role.min(other.role);
+        if role != Role::Deployer {
+            return Self::everywhere(role);
+        }
+        let scope = match (&self.scope, &other.scope) {
+            (Scope::Everywhere, scope) | (scope, Scope::Everywhere) => scope.clone(),
+            (Scope::Only(one), Scope::Only(other)) => Scope::Only(one & other),
+        };
+        // Deployers of different environments have nothing in common but that they may look.
+        Self::new(role, scope).unwrap_or_else(|_| Self::everywhere(Role::Viewer))
+    }
+
     /// The role in an environment.
     pub fn role_in(&self, environment: &EnvironmentName) -> Role {
         if self.scope.contains(environment) { self.role } else { Role::Viewer }
@@ -182,5 +197,25 @@ mod tests {
         }
         assert_eq!(Grant::new(Role::Deployer, Scope::Only(BTreeSet::new())), Err(InvalidGrant::Nowhere));
         assert!(serde_json::from_str::<Grant>(r#"{"role":"admin","scope":{"only":["prod"]}}"#).is_err());
+    }
+
+    #[test]
+    fn two_grants_have_in_common_what_both_allow() {
+        let only = |names: &[&str]| {
+            Grant::new(Role::Deployer, Scope::of(names.iter().map(|name| name.parse().unwrap()))).unwrap()
+        };
+        let all = Grant::everywhere;
+        for (one, other, common) in [
+            (Grant::admin(), Grant::admin(), Grant::admin()),
+            (Grant::admin(), all(Role::Deployer), all(Role::Deployer)),
+            (Grant::admin(), only(&["prod"]), only(&["prod"])),
+            (all(Role::Deployer), only(&["prod"]), only(&["prod"])),
+            (only(&["dev", "prod"]), only(&["prod", "test"]), only(&["prod"])),
+            (only(&["dev"]), only(&["prod"]), all(Role::Viewer)),
+            (all(Role::Viewer), only(&["prod"]), all(Role::Viewer)),
+        ] {
+            assert_eq!(one.common(&other), common, "{one} and {other}");
+            assert_eq!(other.common(&one), common, "{other} and {one}");
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Doorkeeper {
         Ok(open.filter(goes_on))
     }
 
-    /// What the API token may do, if it works.
+    /// What the API token may do, if it works: never more than whoever made it may do now.
     pub async fn token(&self, token: &str) -> Result<Option<Visit>, LedgerError> {
         if !secret::is_token(token) {
             return Ok(None);
@@ -117,7 +117,8 @@ impl Doorkeeper {
         if now.as_millis() - noted >= NOTE_TOKEN {
             self.store.used_token(known.id, now).await?;
         }
-        Ok(Some(Visit::of(Principal { who: Who::Token(known.name), grant: known.grant })))
+        let grant = known.owner.map_or_else(|| known.grant.clone(), |owner| known.grant.common(&owner));
+        Ok(Some(Visit::of(Principal { who: Who::Token(known.name), grant })))
     }
 
     /// Who a trusted proxy or identity provider says somebody is. A user of that name counts as they stand here, others

@@ -26,8 +26,10 @@ pub struct KnownToken {
     pub id: i64,
     /// Its name.
     pub name: TokenName,
-    /// What it may do.
+    /// What it was made to do.
     pub grant: Grant,
+    /// What whoever made it may do now; `None` where that is nobody who is known here.
+    pub owner: Option<Grant>,
     /// Until when it works.
     pub expires_at: Option<Timestamp>,
     /// When it was used last, as far as that was noted.
@@ -62,14 +64,28 @@ impl Store {
         if added.rows_affected() == 0 { Err(AccessError::TokenExists(token.name.clone())) } else { Ok(()) }
     }
 
-    /// The token of a hash, unless it is revoked, or whoever made it is disabled: nobody comes back by a token.
+    /// The token of a hash, unless it is revoked, or whoever made it is disabled: nobody comes back by a token. What a
+    /// token has made belongs to the person who made that one.
     pub async fn token(&self, hash: &SecretHash) -> Result<Option<KnownToken>, LedgerError> {
         let hash = &hash[..];
         let row = sqlx::query!(
-            r#"select id as "id!", name, role, environments, expires_at, last_used_at
+            r#"with recursive makers (token, maker) as (
+                select id, created_by from tokens where hash = ?1
+                union all
+                select parent.id, parent.created_by
+                from makers
+                join tokens as parent on parent.id = (
+                    select max(older.id) from tokens as older
+                    where 'token:' || older.name = makers.maker and older.id < makers.token
+                )
+            )
+            select tokens.id as "id!: i64", tokens.name as "name!: String", tokens.role as "role!: String",
+                tokens.environments as "environments: String", tokens.expires_at as "expires_at: i64",
+                tokens.last_used_at as "last_used_at: i64", users.role as "owner_role: String",
+                users.environments as "owner_environments: String"
             from tokens
-            where hash = ? and revoked_at is null
-                and not exists (select 1 from users where users.name = created_by and users.disabled_at is not null)"#,
+            left join users on users.name in (select maker from makers)
+            where tokens.hash = ?1 and tokens.revoked_at is null and users.disabled_at is null"#,
             hash
         )
         .fetch_optional(&self.readers)
@@ -81,6 +97,10 @@ impl Store {
             id: row.id,
             name: parse(&row.name, what)?,
             grant: grant(&row.role, row.environments.as_deref(), what)?,
+            owner: match row.owner_role {
+                Some(role) => Some(grant(&role, row.owner_environments.as_deref(), what)?),
+                None => None,
+            },
             expires_at: row.expires_at.map(Timestamp::from_millis),
             last_used_at: row.last_used_at.map(Timestamp::from_millis),
         }))

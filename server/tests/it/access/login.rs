@@ -11,7 +11,7 @@ use server::auth::{Auth, AuthSettings, FirstStart, first_start};
 use server::store::Store;
 use tempfile::tempdir;
 
-use super::house::{House, PASSWORD, cookies, everywhere, patient};
+use super::house::{House, PASSWORD, cookies, everywhere, only, patient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_knows_the_password_comes_in_and_goes_again() {
@@ -192,6 +192,42 @@ async fn nobody_who_was_shut_out_comes_back_by_a_token() {
     assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
     house.keeper.set_disabled(&"ada".parse().unwrap(), false).await.unwrap();
     assert_eq!(ask().await, StatusCode::OK, "it was not revoked");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_never_has_more_than_the_role_that_its_owner_has_now() {
+    let house = House::new().await;
+    for name in ["ada", "bob"] {
+        house.user(name, everywhere(Role::Admin)).await;
+    }
+    let made_by = async |who, name: &str| {
+        let by = Principal { who, grant: everywhere(Role::Admin) };
+        let new = NewToken { name: name.parse().unwrap(), grant: everywhere(Role::Admin), expires_at: None };
+        house.keeper.create_token(&by, new).await.unwrap().secret
+    };
+    let own = made_by(Who::Person("ada".parse().unwrap()), "adas").await;
+    // A token that was made by a token belongs to the same person.
+    let child = made_by(Who::Token("adas".parse().unwrap()), "child").await;
+    let others = made_by(Who::Person("bob".parse().unwrap()), "bobs").await;
+    let grant = async |token: &str| house.keeper.token(token).await.unwrap().map(|visit| visit.principal.grant);
+    let mut stream = house.get("/api/events").bearer_auth(&own).send().await.unwrap();
+    stream.chunk().await.unwrap().unwrap();
+
+    let ada = "ada".parse().unwrap();
+    for now in [only("preprod"), everywhere(Role::Viewer), everywhere(Role::Admin)] {
+        house.keeper.set_grant(&ada, now.clone()).await.unwrap();
+        for token in [&own, &child] {
+            assert_eq!(grant(token).await, Some(now.clone()));
+        }
+        assert_eq!(grant(&others).await, Some(everywhere(Role::Admin)));
+    }
+    house.keeper.set_grant(&ada, everywhere(Role::Viewer)).await.unwrap();
+    let users = house.get("/api/users").bearer_auth(&own).send().await.unwrap();
+    assert_eq!(users.status(), StatusCode::FORBIDDEN);
+    while stream.chunk().await.unwrap().is_some() {}
+    house.keeper.set_disabled(&ada, true).await.unwrap();
+    assert_eq!((grant(&own).await, grant(&child).await), (None, None));
     house.close().await;
 }
 
