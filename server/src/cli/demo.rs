@@ -23,7 +23,6 @@ use crate::demo::{homelab, running};
 use crate::metrics::Metrics;
 use crate::source::{Git, GitSettings};
 use crate::store::Store;
-use crate::swarm::DockerSwarm;
 
 /// What the demonstration runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,7 +68,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let store = Arc::new(open(&dir.join("release-manager.db")).await?);
     let stop = CancellationToken::new();
     let (host, words) = engine(args.engine, &dir, &stop).await?;
-    let swarm = DockerSwarm::connect(&host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
+    let swarm = super::engine::connect(&ProcessEnvironment, &host)?;
     let settings = settings(args.engine, &repository, &words)?;
     let source = source(&repository, &dir)?;
     let ports = Ports {

@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod doctor;
 mod door;
+mod engine;
 mod generate;
 mod healthcheck;
 mod serve;

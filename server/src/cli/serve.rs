@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::Failure;
 use super::door::{Door, first_admin};
+use super::{Failure, engine};
 use crate::SystemClock;
 use crate::auth::Auth;
 use crate::backups::{self, BackupSettings};
@@ -86,9 +86,7 @@ async fn run_alone() -> Result<(), Failure> {
         bind_base: config.bind_base,
         demo: None,
     };
-    let swarm =
-        DockerSwarm::connect(&config.docker_host).map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))?;
-    let swarm = with_registries(swarm)?;
+    let swarm = with_registries(engine::connect(&ProcessEnvironment, &config.docker_host)?)?;
     let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
     let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;
     let store = Arc::new(open(&config.database).await?);

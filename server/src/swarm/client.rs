@@ -18,6 +18,7 @@ use url::form_urlencoded;
 use super::errors::{Trouble, is_version_refusal, message_of};
 use super::host::{Endpoint, InvalidDockerHost};
 use super::registries;
+use super::tls::EngineTls;
 use super::wire::{Body, Wire};
 use super::within::Dial;
 
@@ -73,8 +74,12 @@ impl<'a> Question<'a> {
 }
 
 impl Client {
-    pub(super) fn new(host: &str) -> Result<Self, InvalidDockerHost> {
+    pub(super) fn new(host: &str, tls: Option<EngineTls>) -> Result<Self, InvalidDockerHost> {
         let endpoint = Endpoint::parse(host)?;
+        let endpoint = match tls {
+            Some(tls) => endpoint.with_tls(host, tls)?,
+            None => endpoint,
+        };
         Ok(Self {
             host: host.to_owned(),
             base: endpoint.base(),

@@ -71,7 +71,7 @@ impl Trouble<'_> {
             return self.unreachable(format!("it could not reach the leader of its Swarm: {}", text()));
         }
         if says(&["HTTP request to an HTTPS server"]) {
-            return self.unreachable("it wants TLS, which is not supported yet");
+            return self.unreachable("it wants TLS: name the directory of the certificates in DOCKER_CERT_PATH");
         }
         if says(&["page not found"]) {
             return self.unreadable("it does not know the request: is it a Docker Engine?");
@@ -126,8 +126,31 @@ fn engine_text(status: u16, message: &str) -> String {
     }
 }
 
+/// What a handshake has failed over. The error lies within one of the operating system, which is no cause of its own.
+fn of_tls(error: &(dyn StdError + 'static)) -> Option<String> {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let found = error.downcast_ref::<rustls::Error>();
+    let found = found.or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()))?;
+    Some(match found {
+        rustls::Error::InvalidCertificate(why) => {
+            format!(
+                "its certificate is not believed ({why}): compare `ca.pem` with the authority that signed it, and the names in it with DOCKER_HOST"
+            )
+        }
+        rustls::Error::AlertReceived(why) => {
+            format!(
+                "it does not believe our certificate ({why:?}): compare `cert.pem` with the authority that it knows"
+            )
+        }
+        other => format!("no connection with TLS came about ({other}): does it speak TLS on this port?"),
+    })
+}
+
 fn kind_of_trouble(error: &(dyn StdError + 'static)) -> String {
     let causes = || causes(error);
+    if let Some(detail) = causes().find_map(of_tls) {
+        return detail;
+    }
     let io = causes().find_map(|error| error.downcast_ref::<io::Error>());
     match io.map(io::Error::kind) {
         Some(io::ErrorKind::NotFound) => "there is no such socket".to_owned(),

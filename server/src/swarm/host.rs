@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::tls::EngineTls;
+
 /// A `DOCKER_HOST` that nothing can be connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("`{found}` is no Docker host: {why}; use `unix:///path/to/docker.sock` or `tcp://host:port`")]
@@ -14,12 +16,14 @@ pub struct InvalidDockerHost {
 }
 
 /// The address behind a `DOCKER_HOST`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Endpoint {
     /// A socket in the file system.
     Unix(Arc<Path>),
     /// `host:port`, spoken to in plain HTTP.
     Tcp(String),
+    /// The same with TLS.
+    Tls(String, EngineTls),
 }
 
 impl Endpoint {
@@ -30,9 +34,21 @@ impl Endpoint {
             "unix" if rest.starts_with('/') => Ok(Self::Unix(Path::new(rest).into())),
             "unix" => Err(invalid("the path of its socket is not absolute")),
             "tcp" | "http" => authority(rest).map(Self::Tcp).map_err(invalid),
-            "https" => Err(invalid("connections with TLS are not supported yet")),
+            "https" => {
+                Err(invalid("for TLS write `tcp://`, and name the directory of the certificates in DOCKER_CERT_PATH"))
+            }
             "ssh" => Err(invalid("connections through SSH are not supported")),
             _ => Err(invalid("its scheme is unknown")),
+        }
+    }
+
+    /// The same with TLS, which only TCP takes.
+    pub(super) fn with_tls(self, host: &str, tls: EngineTls) -> Result<Self, InvalidDockerHost> {
+        match self {
+            Self::Tcp(authority) => Ok(Self::Tls(authority, tls)),
+            Self::Unix(_) | Self::Tls(..) => {
+                Err(InvalidDockerHost { found: host.to_owned(), why: "only `tcp://` takes certificates" })
+            }
         }
     }
 
@@ -41,6 +57,7 @@ impl Endpoint {
         match self {
             Self::Unix(_) => "http://docker".to_owned(),
             Self::Tcp(authority) => format!("http://{authority}"),
+            Self::Tls(authority, _) => format!("https://{authority}"),
         }
     }
 }
@@ -83,7 +100,10 @@ mod tests {
         check("tcp://manager", "it names no port");
         check("tcp://me:secret@manager:2375", "it must not carry credentials");
         check("tcp://", "it does not name a host and a port");
-        check("https://manager:2376", "connections with TLS are not supported yet");
+        check(
+            "https://manager:2376",
+            "for TLS write `tcp://`, and name the directory of the certificates in DOCKER_CERT_PATH",
+        );
         check("ssh://manager", "connections through SSH are not supported");
         check("npipe:////./pipe/docker_engine", "its scheme is unknown");
     }

@@ -10,6 +10,7 @@ mod errors;
 mod follow;
 mod host;
 mod lease;
+mod line;
 mod list;
 mod live;
 mod logs;
@@ -19,6 +20,7 @@ mod pin;
 mod presence;
 mod read;
 mod registries;
+mod tls;
 mod wire;
 mod within;
 mod write;
@@ -39,6 +41,7 @@ use client::{Client, READ};
 pub use host::InvalidDockerHost;
 pub use list::{ServiceRow, StackRow, TaskRow};
 pub use registries::{Registries, RegistryError};
+pub use tls::{EngineTls, EngineTlsError};
 pub use within::Dial;
 
 /// The Swarm whose manager is at `DOCKER_HOST`.
@@ -52,7 +55,12 @@ impl DockerSwarm {
     /// Takes `unix:///path/to/docker.sock` or `tcp://host:port`. Nothing is sent before the first question, so that an
     /// Engine that is down is an error then, and comes back without a restart of ours.
     pub fn connect(host: &str) -> Result<Self, InvalidDockerHost> {
-        Ok(Self { client: Client::new(host)?, registries: None, own: own::Own::look() })
+        Ok(Self { client: Client::new(host, None)?, registries: None, own: own::Own::look() })
+    }
+
+    /// Takes `tcp://host:port`, and what proves both ends to each other.
+    pub fn connect_tls(host: &str, tls: EngineTls) -> Result<Self, InvalidDockerHost> {
+        Ok(Self { client: Client::new(host, Some(tls))?, registries: None, own: own::Own::look() })
     }
 
     /// The same Swarm, with credentials for registries.
@@ -108,7 +116,7 @@ impl Swarm for DockerSwarm {
         pin::pin(&self.client, self.registries.as_ref(), image).await
     }
 
-    async fn find_image(&self, image: &str) -> Result<ImagePresence, Pin, SwarmError> {
+    async fn find_image(&self, image: &str) -> Result<ImagePresence, SwarmError> {
         presence::presence(&self.client, self.registries.as_ref(), image).await
     }
 

@@ -20,6 +20,7 @@ use tower::Service;
 use tracing::{Instrument as _, Span, info_span};
 
 use super::host::Endpoint;
+use super::tls::TlsConnector;
 use super::within::{Dial, DialConnector};
 
 /// The body of a request.
@@ -39,6 +40,7 @@ pub(super) struct Wire {
 enum Pool {
     Unix(Client<UnixConnector, Body>),
     Tcp(Client<HttpConnector, Body>),
+    Tls(Client<TlsConnector, Body>),
     Within(Client<DialConnector, Body>),
 }
 
@@ -48,13 +50,12 @@ impl Wire {
         builder.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
         let pool = match endpoint {
             Endpoint::Unix(path) => Pool::Unix(builder.build(UnixConnector(Arc::clone(path)))),
-            Endpoint::Tcp(_) => {
-                let mut connector = HttpConnector::new();
-                connector.set_connect_timeout(Some(CONNECT));
-                connector.set_nodelay(true);
-                // An event stream is silent for hours: without this a dead peer would never be noticed.
-                connector.set_keepalive(Some(Duration::from_secs(30)));
-                Pool::Tcp(builder.build(connector))
+            Endpoint::Tcp(_) => Pool::Tcp(builder.build(tcp())),
+            Endpoint::Tls(_, tls) => {
+                let mut tcp = tcp();
+                // The addresses of requests say https.
+                tcp.enforce_http(false);
+                Pool::Tls(builder.build(TlsConnector { tcp, tls: tls.clone() }))
             }
         };
         Self { pool, spoken: AtomicU32::new(0) }
@@ -73,6 +74,7 @@ impl Wire {
         let answer = match &self.pool {
             Pool::Unix(client) => client.request(request),
             Pool::Tcp(client) => client.request(request),
+            Pool::Tls(client) => client.request(request),
             Pool::Within(client) => client.request(request),
         };
         let response = answer.instrument(span).await?;
@@ -87,6 +89,15 @@ impl Wire {
     pub(super) fn spoken(&self) -> u32 {
         self.spoken.load(Ordering::Relaxed)
     }
+}
+
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    // An event stream is silent for hours: without this a dead peer would never be noticed.
+    connector.set_keepalive(Some(Duration::from_secs(30)));
+    connector
 }
 
 /// A call is traced within what it is for; the looks that come by themselves all the time are not.

@@ -19,7 +19,6 @@ use crate::cli::serve;
 use crate::config::{Config, SourceSettings};
 use crate::metrics::Metrics;
 use crate::store;
-use crate::swarm::DockerSwarm;
 
 /// Clocks that differ by more make log lines and times of events hard to put together.
 const SKEW: Duration = Duration::from_secs(30);
@@ -113,9 +112,9 @@ fn writable(directory: &Path) -> Result<(), String> {
 /// Whether the Engine is a manager, each stack can be read, and its clock is ours.
 async fn engine(config: &Config) -> Vec<Finding> {
     const CHECK: &str = "engine";
-    let swarm = match DockerSwarm::connect(&config.docker_host) {
+    let swarm = match crate::cli::engine::connect(&serve::ProcessEnvironment, &config.docker_host) {
         Ok(swarm) => swarm,
-        Err(problem) => return vec![Finding::bad(CHECK, format!("DOCKER_HOST: {problem}")), clock(None)],
+        Err(problem) => return vec![Finding::bad(CHECK, problem.to_string()), clock(None)],
     };
     let found = match swarm.check().await {
         Ok(found) => found,

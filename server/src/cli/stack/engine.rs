@@ -53,7 +53,7 @@ pub(super) struct Prepared {
 /// The Engine at `DOCKER_HOST`.
 pub(super) fn connect(with_registry_auth: bool) -> Result<DockerSwarm, Failure> {
     let host = ProcessEnvironment.get("DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
-    let swarm = DockerSwarm::connect(&host).map_err(|error| Failure::new(format!("DOCKER_HOST: {error}")))?;
+    let swarm = crate::cli::engine::connect(&ProcessEnvironment, &host)?;
     let home = || ProcessEnvironment.get("HOME").map(|home| PathBuf::from(home).join(".docker"));
     let Some(directory) = ProcessEnvironment.get("DOCKER_CONFIG").map(PathBuf::from).or_else(home) else {
         return Ok(swarm);

@@ -5,5 +5,6 @@
 mod contract;
 mod fake;
 mod specs;
+mod tls;
 mod wire;
 mod world;
