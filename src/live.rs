@@ -143,6 +143,9 @@ pub struct Live {
     pub source: SourceState,
     /// Why the Engine cannot be used.
     pub engine_problem: Option<Problem>,
+    /// Why nothing is written into the database any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_problem: Option<Problem>,
     /// Every environment of the pipeline.
     pub environments: BTreeMap<EnvironmentName, LiveEnvironment>,
 }

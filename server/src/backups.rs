@@ -59,6 +59,11 @@ pub async fn make(store: Arc<Store>, settings: BackupSettings, metrics: Arc<Metr
     }
 }
 
+/// The newest copy in a directory, if there is one. Each was verified when it was made.
+pub fn newest(directory: &Path) -> Option<PathBuf> {
+    copies(directory).ok()?.pop().map(|(_, path)| path)
+}
+
 /// How long the newest copy is still new enough; `None` if one is due.
 fn until_next(settings: &BackupSettings, now: Timestamp) -> Option<Duration> {
     let (newest, _) = copies(&settings.directory).ok()?.pop()?;

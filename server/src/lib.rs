@@ -8,6 +8,7 @@ pub mod demo;
 pub mod http;
 pub mod metrics;
 pub mod notify;
+pub mod soundness;
 pub mod source;
 mod standard_webhooks;
 pub mod store;

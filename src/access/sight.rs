@@ -177,7 +177,7 @@ mod tests {
             commit_url: None,
         };
         let environments = [(named("preprod"), environment.clone()), (named("prod"), environment)].into();
-        Live { generation: 1, source, engine_problem: None, environments }
+        Live { generation: 1, source, engine_problem: None, database_problem: None, environments }
     }
 
     fn principal(grant: Grant) -> Principal {

@@ -37,7 +37,13 @@ impl Board {
             problem: None,
             commit_url: source.commit_url(),
         };
-        let live = Live { generation: 0, source, engine_problem: None, environments: environments.collect() };
+        let live = Live {
+            generation: 0,
+            source,
+            engine_problem: None,
+            database_problem: None,
+            environments: environments.collect(),
+        };
         Self { live: watch::Sender::new(Arc::new(live)) }
     }
 
@@ -99,6 +105,10 @@ impl Board {
         let news = before != after;
         self.change(|live| live.engine_problem = after);
         news
+    }
+
+    pub(crate) fn database_problem(&self, message: Option<String>, now: Timestamp) {
+        self.change(|live| live.database_problem = renewed(live.database_problem.take(), message, now));
     }
 
     /// Tells pages that history or what is current has changed.

@@ -159,6 +159,11 @@ impl Manager {
         self.inner.board.subscribe()
     }
 
+    /// Says on every page why nothing is written into the database any more, or that it is again.
+    pub fn say_of_database(&self, problem: Option<String>) {
+        self.inner.board.database_problem(problem, self.inner.ports.clock.now());
+    }
+
     /// Asks the source at once instead of at the next interval. Never says what to deploy.
     pub fn look_now(&self) {
         self.inner.look_now.notify_one();

@@ -186,6 +186,7 @@ mod tests {
                 commit_url: None,
             },
             engine_problem: None,
+            database_problem: None,
             environments: BTreeMap::from([("preprod".parse().unwrap(), environment)]),
         }
     }

@@ -27,6 +27,7 @@ pub fn Banners(overview: Resource<Result<Overview, RpcError>>) -> impl IntoView 
     let live = use_live();
     let connection = Memo::new(move |_| live.connection());
     let engine = Memo::new(move |_| live.read(|live| live.engine_problem.clone()).flatten());
+    let database = Memo::new(move |_| live.read(|live| live.database_problem.clone()).flatten());
     let source = Memo::new(move |_| live.read(|live| live.source.problem.clone()).flatten());
     view! {
         <div class="banners" role="status">
@@ -46,6 +47,9 @@ pub fn Banners(overview: Resource<Result<Overview, RpcError>>) -> impl IntoView 
                 }.into_any()),
                 Connection::Starting | Connection::Open => None,
             }}
+            {move || database.get().map(|problem| view! {
+                <ProblemBanner tone=Tone::Bad title="The database cannot be written" problem/>
+            })}
             {move || engine.get().map(|problem| view! {
                 <ProblemBanner tone=Tone::Bad title="The Docker Engine cannot be used" problem/>
             })}

@@ -22,6 +22,7 @@ use crate::config::{Config, Settings, SourceSettings, database};
 use crate::http::{Gate, Parts, Tls, Webhooks, router, serve_tls};
 use crate::metrics::{Metrics, RateLimitLeft};
 use crate::notify::Notifier;
+use crate::soundness;
 use crate::source::{Counted, Git, GitHub};
 use crate::store::{OpenError, Store};
 use crate::swarm::{DockerSwarm, Registries};
@@ -157,6 +158,9 @@ pub(super) async fn serve(
     let notifying = notifier.map(|notifier| tokio::spawn(notifier.run(Manager::clone(&manager), stop.clone())));
     let webhooks = Webhooks::start(&manager, webhook_secret, stop.clone());
     let tasks = TaskTracker::new();
+    let directory = house.backups.as_ref().map(|backups| backups.directory.clone());
+    let (store, watched) = (Arc::clone(&house.store), Manager::clone(&manager));
+    tasks.spawn(soundness::watch(store, watched, directory, soundness::Schedule::default(), stop.clone()));
     if let Some(backups) = house.backups {
         tasks.spawn(backups::make(Arc::clone(&house.store), backups, Arc::clone(&house.metrics), stop.clone()));
     }

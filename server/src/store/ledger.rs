@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use release_manager::deployment::{Deployment, HistoryFilter, HistoryPage, Outcome};
@@ -35,23 +34,17 @@ impl Store {
         &self,
         work: impl Future<Output = Result<T, LedgerError>> + Send,
     ) -> Result<T, LedgerError> {
-        if self.broken.load(Ordering::Relaxed) {
-            return Err(refused(
-                "the file is damaged or the disk failed, so nothing is written any more: check the disk, restore the newest \
-                 good backup if the file is damaged, then start again"
-                    .to_owned(),
-            ));
+        if let Some(why) = self.distrusted() {
+            return Err(refused(why));
         }
         let written = work.await;
         if written.as_ref().is_err_and(is_fatal) {
-            self.distrust();
+            self.distrust(
+                "the file is damaged or the disk failed, so nothing is written any more: check the disk, restore the newest \
+                 good backup if the file is damaged, then start again",
+            );
         }
         written
-    }
-
-    /// Nothing is written any more.
-    pub(super) fn distrust(&self) {
-        self.broken.store(true, Ordering::Relaxed);
     }
 }
 

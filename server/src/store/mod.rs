@@ -30,12 +30,12 @@ mod restore;
 mod seal;
 mod standing;
 mod tally;
+mod trust;
 mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
 use release_manager::health::EnvironmentHealth;
 use release_manager::names::EnvironmentName;
@@ -59,8 +59,8 @@ pub struct Store {
     /// One connection: SQLite has one writer, and waiting in a queue is better than being told `busy`.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Set once the file cannot be trusted: a flush failed, or damage was found. Then nothing is written any more.
-    broken: AtomicBool,
+    /// Why the file cannot be trusted any more: a flush failed, or damage was found. Then nothing is written.
+    distrust: tokio::sync::watch::Sender<Option<String>>,
     /// What is known to stand in `service_health`, so that nothing is written while nothing changes.
     health: Mutex<BTreeMap<EnvironmentName, EnvironmentHealth>>,
     /// Last, so that it is let go after the connections. `None` beside the process that holds the database.

@@ -18,7 +18,7 @@ use super::{Store, backup};
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Up to this size, in bytes, every page is looked at before the database is opened. A larger one would keep people
-/// waiting: [`Store::check`] looks at it afterwards.
+/// waiting: [`Store::examine`] looks at it afterwards.
 const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
 
 /// How many connections read at the same time.
@@ -168,7 +168,7 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers,
-            broken: false.into(),
+            distrust: tokio::sync::watch::Sender::new(None),
             health: std::sync::Mutex::default(),
             _lock: lock,
         })
@@ -184,18 +184,6 @@ async fn same_schema(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> 
 
 fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
-impl Store {
-    /// SQLite's own look at every page, beside the work that goes on. Once damage is found nothing is written any more.
-    /// It takes seconds for a large file; to be run soon after the start, and from time to time.
-    pub async fn check(&self) -> Result<(), OpenError> {
-        let checked = check_quickly(&self.path, &self.readers).await;
-        if matches!(checked, Err(OpenError::Damaged { .. })) {
-            self.distrust();
-        }
-        checked
-    }
 }
 
 /// How every connection is made. FULL costs one fsync per commit and is what a promise to a person rests on.

@@ -1,7 +1,6 @@
 //! Numbers for whoever watches Release Manager itself.
 
 use std::fs;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use release_manager::ports::LedgerError;
@@ -51,8 +50,8 @@ impl Store {
 
     /// Whether it can be read, and is still trusted with writes.
     pub async fn ping(&self) -> Result<(), LedgerError> {
-        if self.broken.load(Ordering::Relaxed) {
-            return Err(refused("the file is damaged or the disk failed: nothing is written any more".to_owned()));
+        if let Some(why) = self.distrusted() {
+            return Err(refused(why));
         }
         sqlx::query("select 1 from attempts limit 1").fetch_optional(&self.readers).await.map_err(failed)?;
         Ok(())

@@ -62,6 +62,7 @@ fn troubles(live: &Value) -> Vec<String> {
     };
     trouble("source", &live["source"]["problem"]);
     trouble("engine", &live["engine_problem"]);
+    trouble("database", &live["database_problem"]);
     for (environment, known) in live["environments"].as_object().into_iter().flatten() {
         trouble(environment, &known["problem"]);
     }

@@ -61,6 +61,9 @@ pub(in crate::http) struct LiveSchema {
     source: super::source::SourceState,
     /// Why the Engine cannot be used; `null` while it can.
     engine_problem: Option<super::source::KnownProblem>,
+    /// Why nothing is written into the database any more; absent while it can be written.
+    #[schema(required = false, nullable = false)]
+    database_problem: Option<super::source::KnownProblem>,
     /// By name: `health`, the `deployment` in progress or the one that ended last since the start, the `problem` that
     /// keeps the newest revision from being deployed, the `hold` that the environment is under, and what is `watched`.
     #[schema(value_type = BTreeMap<schema::EnvironmentName, BTreeMap<String, Value>>)]

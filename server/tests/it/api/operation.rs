@@ -1,6 +1,14 @@
 //! For whoever runs Release Manager.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use release_manager::manager::Manager;
 use serde_json::json;
+use server::soundness::{self, Schedule};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use tokio_util::sync::CancellationToken;
 
 use super::world::World;
 
@@ -25,6 +33,35 @@ async fn without_an_engine_it_is_alive_and_not_ready_and_says_why() {
     assert!(why.contains("/nowhere/docker.sock"), "{why}");
     assert_eq!(ready.json()["database"]["ok"], true);
     assert_eq!(world.get("/healthz").await.text(), "ok\n");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_is_found_while_it_runs_ends_all_writing_and_names_the_newest_backup() {
+    let world = World::new().await;
+    world.until_preprod_runs("1").await;
+    let backups = tempfile::tempdir().unwrap();
+    for name in ["release-manager-20251030T000000Z.db", "release-manager-20251031T000000Z.db"] {
+        std::fs::write(backups.path().join(name), "").unwrap();
+    }
+    let mut shell = SqliteConnectOptions::new().filename(world.database()).connect().await.unwrap();
+    let tamper = "drop trigger attempts_stay_what_they_were; drop trigger closed_attempts_never_change;
+        update attempts set actor = 'eve' where id = 1";
+    sqlx::raw_sql(tamper).execute(&mut shell).await.unwrap();
+
+    let schedule = Schedule { first: Duration::ZERO, ..Schedule::default() };
+    let directory = Some(backups.path().to_owned());
+    let (store, manager) = (Arc::clone(&world.store), Manager::clone(&world.manager));
+    soundness::watch(store, manager, directory, schedule, CancellationToken::new()).await;
+
+    let shown = world.get("/api/status").await.json()["database_problem"]["message"].as_str().unwrap().to_owned();
+    let newest = backups.path().join("release-manager-20251031T000000Z.db");
+    assert!(shown.contains("deployment 1 ") && shown.contains(&newest.display().to_string()), "{shown}");
+    let ready = world.get("/readyz").await;
+    assert_eq!(ready.status.as_u16(), 503);
+    assert!(ready.json()["database"]["problem"].as_str().unwrap().contains(&shown), "{}", ready.text());
+    let order = world.post("/api/environments/preprod/hold", &json!({ "reason": "to see" })).await;
+    assert!(order.status.is_server_error(), "{}", order.text());
     world.stop().await;
 }
 

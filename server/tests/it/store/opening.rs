@@ -182,10 +182,11 @@ async fn once_damage_is_found_nothing_is_written_any_more() {
     store.close().await;
     drop(store);
     let store = scratch.open().await;
-    store.check().await.unwrap();
+    assert_eq!(store.examine().await.unwrap(), None);
     let file = fs::OpenOptions::new().write(true).open(scratch.path()).unwrap();
     file.write_all_at(&vec![0x5a; 4096 * 20], 4096 * 5).unwrap();
-    assert!(matches!(store.check().await, Err(OpenError::Damaged { .. })));
+    let damage = store.examine().await.unwrap().expect("it is found");
+    store.distrust(&format!("the file is damaged ({damage}): nothing is written any more"));
     let error = store.begin(&deployment("prod", 'b', "web=2")).await.unwrap_err();
     assert!(error.to_string().contains("nothing is written any more"), "{error}");
 }
