@@ -87,6 +87,11 @@ pub struct Now<'a> {
 impl Metrics {
     /// Nothing counted yet.
     pub fn new() -> Self {
+        Self::with_lost_lines(Counter::default())
+    }
+
+    /// Nothing counted yet but the log lines that were lost, which are counted where they are.
+    pub fn with_lost_lines(lost: Counter) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(REQUEST_SECONDS);
         let mut metrics = Self {
             registry: Registry::default(),
@@ -105,17 +110,18 @@ impl Metrics {
             backup: Gauge::default(),
         };
         metrics.rate_limit_left.set(-1);
-        metrics.register();
+        metrics.register(lost);
         metrics
     }
 
-    fn register(&mut self) {
+    fn register(&mut self, lost: Counter) {
         self.registry.register_collector(Box::new(Process));
         let ours = self.registry.sub_registry_with_prefix("release_manager");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         ours.register("build", "The version that runs", version);
         ours.register("http_requests", "Requests answered", self.requests.clone());
         ours.register_with_unit("http_request", "How long requests took", Unit::Seconds, self.request_seconds.clone());
+        ours.register("log_lines_lost", "Log lines that standard error did not take", lost);
         ours.register("source_polls", "Times the source was asked for its newest revision", self.polls.clone());
         ours.register(
             "source_rate_limit_left",

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::telemetry::{self, Exporter, LogFormat, TraceSettings};
+use crate::telemetry::{self, Exporter, Lines, LogFormat, TraceSettings};
 
 /// `GitOps` deployment, promotion and rollback for Docker Swarm.
 #[derive(Debug, Parser)]
@@ -146,17 +146,12 @@ impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> ExitCode {
         let log_level = self.log_level.as_deref().unwrap_or_else(|| self.command.usual_log_level());
-        match self.command.begin(self.log_format, log_level) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                use std::io::Write;
-                if let Some(message) = failure.message {
-                    // Where standard error is closed there is nobody left to tell.
-                    let _ = writeln!(std::io::stderr(), "release-manager: {message}");
-                }
-                ExitCode::from(failure.code)
-            }
-        }
+        // Without a thread nothing can be served either.
+        let Ok(lines) = Lines::to_stderr(self.log_format) else { return ExitCode::FAILURE };
+        let failure = self.command.begin(&lines, self.log_format, log_level).err();
+        let last = failure.as_ref().and_then(|failure| failure.message.as_ref());
+        lines.end(last.map(|message| format!("release-manager: {message}")));
+        failure.map_or(ExitCode::SUCCESS, |failure| ExitCode::from(failure.code))
     }
 }
 
@@ -176,20 +171,20 @@ impl Command {
         if matches!(self, Self::Serve | Self::Demo(_) | Self::DbInit) { "info" } else { "warn" }
     }
 
-    fn begin(self, log_format: LogFormat, log_level: &str) -> Result<(), Failure> {
+    fn begin(self, lines: &Lines, log_format: LogFormat, log_level: &str) -> Result<(), Failure> {
         // Only what lives long is worth tracing.
         let traces = match self {
             Self::Serve => TraceSettings::read(&serve::ProcessEnvironment).map_err(Failure::setting)?,
             _ => None,
         };
-        let exporter = telemetry::start(log_format, log_level, traces);
+        let exporter = telemetry::start(lines, log_format, log_level, traces);
         let exporter = exporter.map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))?;
-        runtime()?.block_on(self.run(exporter))
+        runtime()?.block_on(self.run(exporter, lines))
     }
 
-    async fn run(self, exporter: Option<Exporter>) -> Result<(), Failure> {
+    async fn run(self, exporter: Option<Exporter>, lines: &Lines) -> Result<(), Failure> {
         match self {
-            Self::Serve => serve::run(exporter).await,
+            Self::Serve => serve::run(exporter, lines).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Healthcheck => healthcheck::run().await,
             Self::Stack(command) => Box::pin(command.run()).await,

@@ -26,7 +26,7 @@ use crate::soundness;
 use crate::source::{Counted, Git, GitHub};
 use crate::store::{OpenError, Store};
 use crate::swarm::{DockerSwarm, Registries};
-use crate::telemetry::Exporter;
+use crate::telemetry::{Exporter, Lines};
 
 /// How long a stop waits for what is under way. The next process takes up what was not finished.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -58,10 +58,10 @@ impl Settings for ProcessEnvironment {
 }
 
 /// Serves until it is told to stop.
-pub(super) async fn run(exporter: Option<Exporter>) -> Result<(), Failure> {
+pub(super) async fn run(exporter: Option<Exporter>, lines: &Lines) -> Result<(), Failure> {
     let served = CancellationToken::new();
     let exporting = exporter.map(|exporter| tokio::spawn(exporter.run(served.clone())));
-    let ended = run_alone().await;
+    let ended = run_alone(lines).await;
     served.cancel();
     if let Some(exporting) = exporting {
         match tokio::time::timeout(Duration::from_secs(2), exporting).await {
@@ -73,10 +73,10 @@ pub(super) async fn run(exporter: Option<Exporter>) -> Result<(), Failure> {
     ended
 }
 
-async fn run_alone() -> Result<(), Failure> {
+async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     let config = Config::read(&ProcessEnvironment).map_err(Failure::setting)?;
     warn_about(&config);
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::with_lost_lines(lines.lost()));
     let source = source(config.source, &metrics)?;
     let settings = ManagerSettings {
         pipeline: config.pipeline,

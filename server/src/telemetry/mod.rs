@@ -1,6 +1,7 @@
 //! Logs: text for people, JSON for machines, on standard error; and traces over OTLP where a collector is named.
 
 mod export;
+mod lines;
 mod settings;
 mod spans;
 
@@ -13,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 pub use export::Exporter;
+pub use lines::Lines;
 pub use settings::TraceSettings;
 
 /// How log lines are written.
@@ -27,9 +29,14 @@ pub enum LogFormat {
 
 /// Starts logging, and noting what is traced. `filter` is a level or a list such as `info,sqlx=warn`. What comes back has
 /// to be run for traces to arrive anywhere.
-pub fn start(format: LogFormat, filter: &str, traces: Option<TraceSettings>) -> Result<Option<Exporter>, String> {
+pub fn start(
+    lines: &Lines,
+    format: LogFormat,
+    filter: &str,
+    traces: Option<TraceSettings>,
+) -> Result<Option<Exporter>, String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("`{filter}` is no log filter: {error}"))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(lines.clone());
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().boxed(),
