@@ -11,7 +11,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::auth::{Client, Gate, has_session};
+use super::auth::{Client, Gate, has_session, turned_away};
 use super::error::Problem;
 use crate::auth::{Auth, AuthSettings};
 
@@ -64,7 +64,10 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     let is_https = Client::of(gate.settings(), request.extensions(), request.headers()).is_https;
     let public = gate.settings().public_url.as_ref();
     let mut response = match refusal(gate.hosts(), public, request.method(), request.headers()) {
-        Some(problem) => problem.into_response(),
+        Some((why, problem)) => {
+            turned_away(&gate, &request, why).await;
+            problem.into_response()
+        }
         None => next.run(request).await,
     };
     let headers = response.headers_mut();
@@ -84,12 +87,19 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     response
 }
 
-fn refusal(hosts: &Hosts, public: Option<&Url>, method: &Method, headers: &HeaderMap) -> Option<Problem> {
+/// Why a request is turned away, in a few words and as the answer.
+fn refusal(
+    hosts: &Hosts,
+    public: Option<&Url>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<(&'static str, Problem)> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(&header::HOST).unwrap_or_default();
     if !hosts.allows(host) {
         let detail = format!("the host `{host}` is not served here: use http://localhost, or name it in ALLOWED_HOSTS");
-        return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", detail));
+        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", detail);
+        return Some(("it was sent to a host that is not served here", problem));
     }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return None;
@@ -108,7 +118,8 @@ fn refusal(hosts: &Hosts, public: Option<&Url>, method: &Method, headers: &Heade
         let detail = "a change was sent by a page of another site, or with a session but without a browser's \
                       `Sec-Fetch-Site` or `Origin`"
             .to_owned();
-        Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
+        let problem = Problem::new(StatusCode::FORBIDDEN, "cross-site", detail);
+        ("it came from a page of another site", problem)
     })
 }
 

@@ -160,7 +160,7 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         .route("/api/webhooks/{forge}", post(webhooks::receive))
         .method_not_allowed_fallback(error::no_such_method)
         .layer(RequestBodyLimitLayer::new(webhooks::BODY_LIMIT))
-        .with_state(Arc::new(parts.webhooks));
+        .with_state((Arc::new(parts.webhooks), gate.clone()));
     programs
         // A file as long as history: it is sent as it is read, so nothing may hold it as a whole.
         .route("/api/history/export", get(export::export))

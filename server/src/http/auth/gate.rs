@@ -64,12 +64,14 @@ pub(in crate::http) async fn gate(
     };
     let counted = caller.as_ref().map_or_else(|| auth::client(asked.client.address), Caller::counted_as);
     if let Err(seconds) = gate.take(counted, asked.is_change()) {
+        let principal = caller.as_ref().map(Caller::principal);
+        asked.note_refused(&gate, principal, "too many requests").await;
         return too_much(seconds, &asked);
     }
     if let Access::Needs(operation) = asked.access {
         let principal = caller.as_ref().map(Caller::principal);
         if let Some(refusal) = asked.refusal(operation, principal, impostor) {
-            let entry = asked.entry(operation, principal, AuditResult::Refused, Some(refusal.words));
+            let entry = asked.entry(operation.as_str(), principal, AuditResult::Refused, Some(refusal.words));
             if principal.is_some() || impostor.is_some() || asked.is_change() {
                 gate.keeper().audit.note(entry).await;
             }
@@ -85,6 +87,16 @@ pub(in crate::http) async fn gate(
     let is_change = asked.is_change();
     let work = answer(gate, asked, principal, trail, next.run(request));
     if is_change { to_the_end(&tasks, work).await } else { work.await }
+}
+
+/// Writes into the audit log that a request was turned away before anybody asked who sends it.
+pub(in crate::http) fn turned_away(
+    gate: &Gate,
+    request: &Request,
+    why: &'static str,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (gate, asked) = (gate.clone(), Asked::of(gate, request));
+    async move { asked.note_refused(&gate, None, why).await }
 }
 
 /// The answer to a request that was let through, with its line in the audit log.
@@ -139,7 +151,7 @@ async fn record(
     }
     let failed = || if is_error { "the page says why".to_owned() } else { status.to_string() };
     let detail = detail.or_else(|| (result != AuditResult::Done).then(failed));
-    let entry = asked.entry(operation, principal, result, detail);
+    let entry = asked.entry(operation.as_str(), principal, result, detail);
     let target = target.or_else(|| entry.target.clone());
     gate.keeper().audit.note(AuditEntry { target, ..entry }).await;
 }
@@ -222,9 +234,22 @@ impl Asked {
         Problem::from(denied).into_response()
     }
 
+    /// A line for an attempt that came to nothing before its right was looked at; none where it takes no right and
+    /// changes nothing.
+    async fn note_refused(&self, gate: &Gate, principal: Option<&Principal>, why: &str) {
+        let operation = match self.access {
+            Access::Needs(operation) => operation.as_str(),
+            Access::Open | Access::Public if self.route.starts_with("/login") => "log_in",
+            Access::Open | Access::Public if self.is_change() => Operation::View.as_str(),
+            Access::Open | Access::Public => return,
+        };
+        let entry = self.entry(operation, principal, AuditResult::Refused, Some(why.to_owned()));
+        gate.keeper().audit.note(entry).await;
+    }
+
     fn entry(
         &self,
-        operation: Operation,
+        operation: &str,
         principal: Option<&Principal>,
         result: AuditResult,
         detail: Option<String>,
@@ -233,7 +258,7 @@ impl Asked {
         AuditEntry {
             actor: principal.map_or_else(|| "nobody".to_owned(), |principal| principal.actor().to_string()),
             address: Some(self.client.address.to_string()),
-            operation: operation.as_str().to_owned(),
+            operation: operation.to_owned(),
             target: Some(self.environment.as_ref().map_or_else(|| path.clone(), ToString::to_string)),
             result,
             detail,

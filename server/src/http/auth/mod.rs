@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 pub(super) use caller::Caller;
 pub(super) use client::{Client, Encrypted};
 pub(super) use cookies::has_session;
-pub(super) use gate::gate;
+pub(super) use gate::{gate, turned_away};
 pub(super) use login::{from_provider, log_in, log_out, to_provider};
 
 use super::error::Problem;

@@ -16,6 +16,7 @@ use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use release_manager::access::AuditResult;
 use release_manager::manager::Manager;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -24,7 +25,9 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::auth::{Client, Gate};
 use super::error::Problem;
+use crate::store::AuditEntry;
 use signature::Forge;
 
 /// The most that a webhook may carry. The poller finds what a larger push was about.
@@ -164,7 +167,7 @@ async fn ring(bell: &Notify, look: impl Fn()) {
         (status = 429, description = "Too many: the repository is looked at in any case", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn receive(
-    State(webhooks): State<Arc<Webhooks>>,
+    State((webhooks, gate)): State<(Arc<Webhooks>, Gate)>,
     Path(forge): Path<String>,
     request: Request,
 ) -> Response {
@@ -178,7 +181,24 @@ pub(super) async fn receive(
     };
     match webhooks.receive(&forge, &parts.headers, &body) {
         Ok(received) => (StatusCode::ACCEPTED, Json(received)).into_response(),
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            let client = Client::of(gate.settings(), &parts.extensions, &parts.headers);
+            gate.keeper().audit.note(unsigned(&forge, &client)).await;
+            problem.into_response()
+        }
+    }
+}
+
+/// The line of the audit log about a webhook whose signature is not that of the secret.
+fn unsigned(forge: &str, client: &Client) -> AuditEntry {
+    AuditEntry {
+        actor: "nobody".to_owned(),
+        address: Some(client.address.to_string()),
+        operation: "webhook".to_owned(),
+        target: Some(forge.to_owned()),
+        result: AuditResult::Refused,
+        detail: Some("the signature is missing or wrong".to_owned()),
+        times: 1,
     }
 }
 

@@ -3,16 +3,18 @@
 use axum::body::Body;
 use axum::http::Request;
 use futures::{StreamExt, stream};
+use release_manager::access::throttle::Allowance;
 use release_manager::access::{Accounts, AuditFilter, AuditRow, Role};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use server::auth::AuthSettings;
 use server::store::{Broken, VerifyError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
-use super::house::{House, PASSWORD, everywhere};
+use super::house::{House, PASSWORD, everywhere, patient};
 
 async fn rows(house: &House) -> Vec<AuditRow> {
     house.keeper.audit(&AuditFilter { limit: 100, ..AuditFilter::default() }).await.unwrap().rows
@@ -56,6 +58,41 @@ async fn changes_and_refusals_stand_there_with_who_what_and_how_it_ended() {
     let csv = house.get("/api/audit?format=csv").bearer_auth(&admin).send().await.unwrap().text().await.unwrap();
     assert!(csv.contains(",added as deployer in preprod\r\n"), "{csv}");
     assert!(!csv.contains("a secret password"));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_never_reach_the_gate_stand_there_too() {
+    let house = House::with(AuthSettings { writes: Allowance { burst: 1, per_second: 1 }, ..patient() }).await;
+    let admin = house.token("root", everywhere(Role::Admin)).await;
+    let hold_in = |name: &str| {
+        let path = format!("/api/environments/{name}/hold");
+        house.request(Method::POST, &path).json(&json!({ "reason": "to see" }))
+    };
+    let hold = || hold_in("prod");
+    let answers = [
+        hold().header("sec-fetch-site", "cross-site").send().await.unwrap().status(),
+        hold_in("preprod").header("host", "evil.test").bearer_auth(&admin).send().await.unwrap().status(),
+        hold().bearer_auth(&admin).send().await.unwrap().status(),
+        hold().bearer_auth(&admin).send().await.unwrap().status(),
+        house.request(Method::POST, "/api/webhooks/gitlab").header("x-gitlab-token", "x").send().await.unwrap().status(),
+    ];
+    assert_eq!(answers.map(|status| status.as_u16()), [403, 421, 200, 429, 401]);
+    house.get("/healthz").header("host", "evil.test").send().await.unwrap();
+
+    let told = rows(&house).await.into_iter().rev().filter(|row| row.result.as_str() == "refused");
+    let told: Vec<_> = told
+        .map(|row| format!("{} {} {}: {}", row.actor, row.operation, row.target.unwrap(), row.detail.unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "nobody hold prod: it came from a page of another site",
+            "nobody hold preprod: it was sent to a host that is not served here",
+            "token:root hold prod: too many requests",
+            "nobody webhook gitlab: the signature is missing or wrong",
+        ]
+    );
     house.close().await;
 }
 

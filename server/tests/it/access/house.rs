@@ -72,7 +72,7 @@ impl House {
             gate: Gate::new(Arc::clone(&keeper), settings, address).unwrap(),
             store: Arc::clone(&store),
             metrics: Arc::default(),
-            webhooks: Webhooks::start(&manager, None, stop.clone()),
+            webhooks: Webhooks::start(&manager, Some("s3cret".to_owned().into()), stop.clone()),
             tasks: tasks.clone(),
             stop: stop.clone(),
             listen: address,
