@@ -17,13 +17,13 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # glibc, CA certificates and nothing else; git and Docker are spoken natively.
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /out/release-manager /release-manager
+COPY --from=build /out/release-manager /usr/bin/release-manager
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 ENV WEB_HOST=0.0.0.0 WEB_PORT=8080 DATABASE_PATH=/data/release-manager.db LOG_FORMAT=json
 VOLUME /data
 EXPOSE 8080
 # User 65532. The Docker socket belongs to a group of the host: give the container that group (docs/operation.md).
 USER nonroot
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/release-manager", "healthcheck"]
-ENTRYPOINT ["/release-manager"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/usr/bin/release-manager", "healthcheck"]
+ENTRYPOINT ["/usr/bin/release-manager"]
 CMD ["serve"]
