@@ -254,16 +254,17 @@ pub(crate) fn wrong(name: &str, problem: &dyn fmt::Display) -> WrongSetting {
     WrongSetting { name: name.to_owned(), problem: problem.to_string() }
 }
 
+/// Settings that stand in a test.
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::collections::BTreeMap;
 
-    use super::*;
+    use super::Settings;
 
-    pub(super) struct Fake(BTreeMap<String, String>);
+    pub(crate) struct Fake(BTreeMap<String, String>);
 
     impl Fake {
-        pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+        pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
             Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
         }
     }
@@ -281,6 +282,13 @@ mod tests {
             self.0.contains_key(path)
         }
     }
+
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Fake;
+    use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, WrongSetting> {
         Config::read(&Fake::of(pairs))
@@ -324,7 +332,6 @@ mod tests {
         let config = read(&[("GITHUB_REPO", "user/homelab")]).unwrap();
         let stacks: Vec<_> = config.pipeline.environments().iter().map(|known| known.stack.to_string()).collect();
         assert_eq!(stacks, ["homelab-preprod", "homelab-prod"]);
-        let fake = Fake(BTreeMap::from([("GIT_URL".to_owned(), "git@host:infra/lab.git".to_owned())]));
-        assert_eq!(repository_name(&fake), "lab");
+        assert_eq!(repository_name(&Fake::of(&[("GIT_URL", "git@host:infra/lab.git")])), "lab");
     }
 }

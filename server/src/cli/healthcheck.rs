@@ -1,5 +1,6 @@
 //! `release-manager healthcheck`: is the server on this machine well?
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,21 +14,33 @@ use tokio_rustls::TlsConnector;
 
 use super::Failure;
 use super::serve::ProcessEnvironment;
-use crate::config::Settings;
+use crate::config::{Settings, parsed};
 
-/// Asks `/healthz` on the port of `WEB_PORT`; fails unless the answer is 200 within 3 seconds.
+/// Asks `/healthz` where `WEB_HOST` and `WEB_PORT` say; fails unless the answer is 200 within 3 seconds.
 pub(super) async fn run() -> Result<(), Failure> {
-    let port = ProcessEnvironment.get("WEB_PORT").unwrap_or_else(|| "8080".to_owned());
-    let port: u16 = port.parse().map_err(|_| Failure::setting(format!("WEB_PORT: `{port}` is no port")))?;
+    let address = address(&ProcessEnvironment)?;
     let encrypted = ProcessEnvironment.get("TLS_CERT_FILE").is_some();
-    let answer = tokio::time::timeout(Duration::from_secs(3), connect(port, encrypted)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(3), connect(address, encrypted)).await;
     let answer = answer.map_err(|_| Failure::new("no answer within 3 s"))?.map_err(Failure::new)?;
     let status = answer.lines().next().unwrap_or_default().to_owned();
     if status.contains(" 200 ") { Ok(()) } else { Err(Failure::new(format!("the server answered `{status}`"))) }
 }
 
-async fn connect(port: u16, encrypted: bool) -> std::io::Result<String> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+/// Where the server on this machine is asked: what listens everywhere is reached by loopback, anything else only there.
+fn address(settings: &dyn Settings) -> Result<SocketAddr, Failure> {
+    let setting = |error: crate::config::WrongSetting| Failure::setting(error);
+    let port: u16 = parsed(settings, "WEB_PORT", "8080", "a port from 1 to 65535").map_err(setting)?;
+    let host: IpAddr = parsed(settings, "WEB_HOST", "0.0.0.0", "an IP address such as 127.0.0.1").map_err(setting)?;
+    let host = match host {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    };
+    Ok(SocketAddr::new(host, port))
+}
+
+async fn connect(address: SocketAddr, encrypted: bool) -> std::io::Result<String> {
+    let stream = TcpStream::connect(address).await?;
     if !encrypted {
         return ask(stream).await;
     }
@@ -90,5 +103,25 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::Fake;
+
+    #[track_caller]
+    fn check(pairs: &[(&str, &str)], expected: &str) {
+        assert_eq!(address(&Fake::of(pairs)).unwrap().to_string(), expected);
+    }
+
+    #[test]
+    fn a_server_is_asked_where_it_listens_and_by_loopback_where_it_listens_everywhere() {
+        check(&[], "127.0.0.1:8080");
+        check(&[("WEB_HOST", "0.0.0.0"), ("WEB_PORT", "81")], "127.0.0.1:81");
+        check(&[("WEB_HOST", "::")], "[::1]:8080");
+        check(&[("WEB_HOST", "192.168.7.2")], "192.168.7.2:8080");
+        assert!(address(&Fake::of(&[("WEB_PORT", "x")])).unwrap_err().to_string().starts_with("WEB_PORT: `x` was read"));
     }
 }

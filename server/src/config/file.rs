@@ -68,7 +68,7 @@ fn parse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::Fake;
+    use crate::config::testing::Fake;
 
     fn whole(text: &str) -> Result<(Pipeline, Vec<Target>), String> {
         let usual = Usual { stack_files: vec!["stack.yml".parse().unwrap()], stack_prefix: "lab".to_owned() };
