@@ -177,7 +177,7 @@ impl Inner {
         if !changed && !stale {
             return;
         }
-        if changed && let Err(error) = self.ports.ledger.record_health(&environment.name, &seen).await {
+        if let Err(error) = self.ports.ledger.record_health(&environment.name, &seen).await {
             warn!(%error, environment = %environment.name, "Could not store health");
         }
         self.board.environment(&environment.name, |known| known.health = seen);

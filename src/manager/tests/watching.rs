@@ -57,6 +57,18 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_that_finds_nothing_new_reaches_the_ledger_too() {
+    let world = World::deployed().await;
+    let stored = || world.ledger.health(&name("preprod")).and_then(|health| health.checked_at);
+    let first = stored();
+    let mut live = world.manager.live();
+    let is_later = |live: &Live| preprod(live).health.checked_at > first;
+    live.wait_for(|live| is_later(live)).await.unwrap();
+    assert!(stored() > first);
+    world.manager.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_ends_after_success_stands_beside_the_verdict_that_stays() {
     let mut world = World::deployed().await;
     world.until("on probation", |live| preprod(live).watched.probation.len() == 2).await;
