@@ -35,11 +35,23 @@ async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) ->
     let service = filter.service.as_ref().map(ServiceName::as_str);
     let total = total(transaction, environment, service).await?;
     let newest = match filter.before {
-        Some(before) => behind(transaction, environment, service, before).await?,
+        Some(before) => behind(transaction, environment, service, before, total).await?,
         None => total,
     };
     let last = newest - i64::from(filter.offset);
     let first = last - limit(filter) + 1;
+    let ids = numbers(transaction, environment, service, first, last).await?;
+    Ok(Found { ids, total, counted: true, more: first > 1 })
+}
+
+/// The ids of the rows that have these numbers under the filter.
+async fn numbers(
+    transaction: &mut SqliteConnection,
+    environment: Option<&str>,
+    service: Option<&str>,
+    first: i64,
+    last: i64,
+) -> Result<Vec<i64>, LedgerError> {
     let ids = match (environment, service) {
         (None, None) => {
             sqlx::query_scalar!(r#"select id as "id!" from history where nth between ? and ?"#, first, last)
@@ -79,35 +91,54 @@ async fn numbered(transaction: &mut SqliteConnection, filter: &HistoryFilter) ->
             .await
         }
     };
-    Ok(Found { ids: ids.map_err(failed)?, total, counted: true, more: first > 1 })
+    ids.map_err(failed)
 }
 
-/// The number of the newest row that stands behind the row `before`.
+/// The number of the newest row that stands behind the row `before`, found without a walk over rows that the filter does
+/// not take: they may be nearly all.
 async fn behind(
     transaction: &mut SqliteConnection,
     environment: Option<&str>,
     service: Option<&str>,
     before: i64,
+    total: i64,
 ) -> Result<i64, LedgerError> {
-    let found = sqlx::query!(
-        "select nth, nth_in_environment, nth_of_service, nth_of_both
-        from history
-        where id < ?1 and environment = coalesce(?2, environment) and service = coalesce(?3, service)
-        order by id desc
-        limit 1",
-        before,
-        environment,
-        service
+    let row = sqlx::query!(
+        "select environment, service, nth, nth_in_environment, nth_of_service, nth_of_both from history where id = ?",
+        before
     )
-    .fetch_optional(transaction)
+    .fetch_optional(&mut *transaction)
     .await
     .map_err(failed)?;
-    Ok(found.map_or(0, |row| match (environment, service) {
-        (None, None) => row.nth,
-        (Some(_), None) => row.nth_in_environment,
-        (None, Some(_)) => row.nth_of_service,
-        (Some(_), Some(_)) => row.nth_of_both,
-    }))
+    let is_taken = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+    match row {
+        Some(row) if is_taken(environment, &row.environment) && is_taken(service, &row.service) => {
+            Ok(match (environment, service) {
+                (None, None) => row.nth - 1,
+                (Some(_), None) => row.nth_in_environment - 1,
+                (None, Some(_)) => row.nth_of_service - 1,
+                (Some(_), Some(_)) => row.nth_of_both - 1,
+            })
+        }
+        _ => halved(transaction, environment, service, before, total).await,
+    }
+}
+
+/// The same for a row that the filter does not take: numbers grow with ids.
+async fn halved(
+    transaction: &mut SqliteConnection,
+    environment: Option<&str>,
+    service: Option<&str>,
+    before: i64,
+    total: i64,
+) -> Result<i64, LedgerError> {
+    let (mut behind, mut ahead) = (0, total + 1);
+    while ahead - behind > 1 {
+        let middle = behind + (ahead - behind) / 2;
+        let ids = numbers(transaction, environment, service, middle, middle).await?;
+        if ids.first().is_some_and(|id| *id < before) { behind = middle } else { ahead = middle }
+    }
+    Ok(behind)
 }
 
 async fn total(

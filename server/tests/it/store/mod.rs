@@ -6,6 +6,7 @@ mod faults;
 mod migrating;
 mod opening;
 mod orders;
+mod paging;
 pub(crate) mod samples;
 mod schema;
 mod sealing;
