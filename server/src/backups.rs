@@ -91,9 +91,13 @@ fn prune(settings: &BackupSettings) -> io::Result<()> {
 
 /// The name of a copy that was made then: `release-manager-20251031T130000Z.db`.
 pub fn file_name(at: Timestamp) -> String {
+    format!("{}{}{}", NAME.0, compact(at), NAME.1)
+}
+
+/// A moment as it stands in the names of files: `20251031T130000Z`.
+pub(crate) fn compact(at: Timestamp) -> String {
     let whole = Timestamp::from_millis(at.as_millis() - at.as_millis().rem_euclid(1000));
-    let compact: String = whole.to_string().chars().filter(|character| !matches!(character, '-' | ':')).collect();
-    format!("{}{compact}{}", NAME.0, NAME.1)
+    whole.to_string().chars().filter(|character| !matches!(character, '-' | ':')).collect()
 }
 
 /// When a copy of that name was made; `None` for every other file, which is left alone.

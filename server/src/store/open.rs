@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use release_manager::ports::LedgerError;
+use release_manager::ports::{Clock as _, LedgerError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions, Connection, SqlitePool};
 use super::error::{failed, is_damage};
 use super::lock::Lock;
 use super::{Store, backup};
+use crate::SystemClock;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -283,7 +284,7 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
         return Err(OpenError::Newer { path: path.to_owned(), found, known });
     }
     if found > 0 && found < known {
-        backup::copy_to(path, &beside(path, &format!("schema-{found}"))).await?;
+        backup::copy_to(path, &beside(path, &format!("schema-{found}")), SystemClock.now()).await?;
     }
     MIGRATIONS.run(writer).await.map_err(|source| OpenError::Migration { path: path.to_owned(), source })
 }

@@ -101,11 +101,16 @@ async fn a_database_of_every_earlier_schema_is_brought_forward_after_a_copy_was_
         let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", scratch.path().display())).await.unwrap();
         Migrator::new(earlier.path()).await.unwrap().run(&pool).await.unwrap();
         pool.close().await;
+        let copy = scratch.directory.path().join(format!("ledger.db.schema-{schema}"));
+        fs::write(&copy, "of long ago").unwrap();
         let store = scratch.open().await;
         deploy(&store, &deployment("prod", 'a', "web=1"), second(1)).await;
         assert_eq!(store.instance().await.unwrap().unwrap().len(), 32, "from schema {schema}");
-        let copy = scratch.directory.path().join(format!("ledger.db.schema-{schema}"));
-        assert!(copy.exists(), "from schema {schema}");
+        assert!(fs::read(&copy).unwrap().starts_with(b"SQLite format 3"), "from schema {schema}");
+        let aside = fs::read_dir(scratch.directory.path()).unwrap().map(|file| file.unwrap().path());
+        let aside = aside.filter(|path| *path != copy && file_name(path).starts_with(&file_name(&copy)));
+        let contents: Vec<_> = aside.map(|path| fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(contents, ["of long ago"], "an older copy steps aside, from schema {schema}");
     }
 }
 
