@@ -187,6 +187,7 @@ impl Inner {
         }
         self.add_owed(environment, &live, &mut plan, Owed::All).await?;
         self.add_gone(environment, &stack, &live, &mut plan, Some(&scope)).await?;
+        plan.warnings.extend(without_digest(&plan, sides));
         plan.warnings.extend(owed.into_iter().map(|service| Finding {
             message: format!("{} has not seen it succeed yet, so it is left as it is here", sides.origin),
             service: Some(service),
@@ -291,6 +292,24 @@ fn promoted(stack: &Stack, proven: &Proven) -> (Stack, Versions) {
         }
     }
     (plan::with_pins(stack, &pins), versions)
+}
+
+/// One warning for all services whose very image cannot be promoted, only the tag.
+fn without_digest(plan: &Plan, sides: &Sides) -> Option<Finding> {
+    let written = plan.actions.iter().filter_map(|action| {
+        let image = plan::image_of(action.write.as_ref()?.service_spec()?)?;
+        Some((action.kind.service()?, image))
+    });
+    let loose: Vec<String> =
+        written.filter(|(_, image)| !image.contains('@')).map(|(service, _)| service.to_string()).collect();
+    (!loose.is_empty()).then(|| Finding {
+        service: None,
+        message: format!(
+            "no registry has given a digest when {} was deployed, so what stands under the same tag by now is promoted: {}",
+            sides.origin,
+            loose.join(", ")
+        ),
+    })
 }
 
 /// Puts a plan into a comparison, and says where the specs differ although the versions do not.

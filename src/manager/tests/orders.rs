@@ -565,3 +565,16 @@ async fn a_cancel_is_journalled_with_what_is_wanted_of_it() {
         world.ledger.journal(id, &asked, crate::time::Timestamp::from_millis(0)).await;
     assert!(refused.is_err(), "nothing is added to what is over");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_others_wait_for_has_stood_for_a_moment_before_they_are_written() {
+    let world = World::asleep().await;
+    let waiting = STACK.replace("    image: web:", "    depends_on: [db]\n    image: web:");
+    world.source.commit("Wait", &[("stack.yml", Some(&waiting))]);
+    world.manager.start().await.unwrap();
+    world.until("db runs", |_| world.swarm.image("lab-preprod_db").is_some()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(world.swarm.image("lab-preprod_web"), None, "db may end yet");
+    world.until("web is written", |_| world.swarm.image("lab-preprod_web").is_some()).await;
+    world.until_ended("preprod", Status::Success).await;
+}

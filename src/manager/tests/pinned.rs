@@ -73,3 +73,14 @@ async fn a_registry_that_does_not_answer_is_told_of_and_holds_nothing_up() {
     assert!(note.starts_with("web: no registry gave a digest for the image `web:2`"), "{note}");
     assert!(note.ends_with("no route to host"), "{note}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_says_which_tags_nobody_has_pinned() {
+    let world = World::asleep().await;
+    world.publish("web:1", "a");
+    world.manager.start().await.unwrap();
+    world.until_ended("preprod", Status::Success).await;
+    let plan = world.manager.compare(&name("prod"), None).await.unwrap();
+    let told: Vec<&str> = plan.warnings.iter().map(|found| found.message.as_str()).collect();
+    assert!(matches!(told[..], [only] if only.ends_with("is promoted: db")), "{told:?}");
+}
