@@ -282,7 +282,6 @@ pub(crate) mod testing {
             self.0.contains_key(path)
         }
     }
-
 }
 
 #[cfg(test)]

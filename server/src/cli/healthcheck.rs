@@ -122,6 +122,8 @@ mod tests {
         check(&[("WEB_HOST", "0.0.0.0"), ("WEB_PORT", "81")], "127.0.0.1:81");
         check(&[("WEB_HOST", "::")], "[::1]:8080");
         check(&[("WEB_HOST", "192.168.7.2")], "192.168.7.2:8080");
-        assert!(address(&Fake::of(&[("WEB_PORT", "x")])).unwrap_err().to_string().starts_with("WEB_PORT: `x` was read"));
+        assert!(
+            address(&Fake::of(&[("WEB_PORT", "x")])).unwrap_err().to_string().starts_with("WEB_PORT: `x` was read")
+        );
     }
 }

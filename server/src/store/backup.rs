@@ -12,10 +12,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, SqlitePool};
 
 use super::Store;
-use crate::backups::compact;
 use super::error::failed;
 use super::open::{beside, create_private, options, sync_directory};
 use super::seal::{VerifyError, verify};
+use crate::backups::compact;
 
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use crate::deployment::Cause;
 use crate::lease::{Holder, Lease};
 use crate::logs::LogEvent;
 use crate::names::StackName;
+use crate::ports::Clock as _;
 use crate::watched::{Lead, ServiceDrift};
 
 fn preprod(live: &Live) -> &crate::live::LiveEnvironment {
@@ -59,13 +60,24 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_finds_nothing_new_reaches_the_ledger_too() {
     let world = World::deployed().await;
-    let stored = || world.ledger.health(&name("preprod")).and_then(|health| health.checked_at);
-    let first = stored();
-    let mut live = world.manager.live();
-    let is_later = |live: &Live| preprod(live).health.checked_at > first;
-    live.wait_for(|live| is_later(live)).await.unwrap();
-    assert!(stored() > first);
     world.manager.stop().await;
+    let clock = Arc::new(TestClock::default());
+    let ports = Ports {
+        source: world.source.clone(),
+        swarm: world.swarm.clone(),
+        ledger: world.ledger.clone(),
+        clock: clock.clone(),
+    };
+    let manager = manager_of(ports, OnFailure::Keep, |_| ()).await;
+    manager.start().await.unwrap();
+    let looked_at = |live: &Live, at| preprod(live).health.checked_at == Some(at);
+    let mut live = manager.live();
+    let before = clock.now();
+    live.wait_for(|live| looked_at(live, before)).await.unwrap();
+    clock.advance(Duration::from_secs(6));
+    live.wait_for(|live| looked_at(live, clock.now())).await.unwrap();
+    assert_eq!(world.ledger.health(&name("preprod")).unwrap().checked_at, Some(clock.now()));
+    manager.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

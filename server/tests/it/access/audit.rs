@@ -75,7 +75,13 @@ async fn attempts_that_never_reach_the_gate_stand_there_too() {
         hold_in("preprod").header("host", "evil.test").bearer_auth(&admin).send().await.unwrap().status(),
         hold().bearer_auth(&admin).send().await.unwrap().status(),
         hold().bearer_auth(&admin).send().await.unwrap().status(),
-        house.request(Method::POST, "/api/webhooks/gitlab").header("x-gitlab-token", "x").send().await.unwrap().status(),
+        house
+            .request(Method::POST, "/api/webhooks/gitlab")
+            .header("x-gitlab-token", "x")
+            .send()
+            .await
+            .unwrap()
+            .status(),
     ];
     assert_eq!(answers.map(|status| status.as_u16()), [403, 421, 200, 429, 401]);
     house.get("/healthz").header("host", "evil.test").send().await.unwrap();

@@ -59,7 +59,8 @@ async fn every_question_for_a_page_finds_its_rows_by_an_index() {
         if !is_of_a_page || query.contains("order by") {
             continue;
         }
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {query}"))).fetch_all(&pool).await.unwrap();
+        let plan =
+            sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {query}"))).fetch_all(&pool).await.unwrap();
         for step in plan {
             let step: String = step.get("detail");
             let by_index = step.contains("INDEX history_nth") || step.ends_with("PRIMARY KEY (rowid=?)");
