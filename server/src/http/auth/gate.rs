@@ -1,7 +1,7 @@
 //! The middleware: everything that a request must pass, in order.
 
 use app::error::{RpcError, RpcErrorKind};
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,6 +19,9 @@ use crate::auth;
 use crate::http::error::Problem;
 use crate::http::whole::to_the_end;
 use crate::store::AuditEntry;
+
+/// A server function's error is a sentence for people.
+const LONGEST_ERROR: usize = 1024 * 1024;
 
 /// What is known of a request before it is let through.
 struct Asked {
@@ -112,7 +115,9 @@ async fn answer(
         response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
     }
     if let Access::Needs(operation) = asked.access {
-        record(&gate, &asked, operation, principal.as_ref(), &trail, Ended::of(&response)).await;
+        let (answered, ended) = Ended::of(response).await;
+        response = answered;
+        record(&gate, &asked, operation, principal.as_ref(), &trail, ended).await;
     }
     response
 }
@@ -121,12 +126,20 @@ async fn answer(
 struct Ended {
     status: StatusCode,
     /// A server function's error: a form that was sent without scripts gets a redirect all the same.
-    is_error: bool,
+    error: Option<String>,
 }
 
 impl Ended {
-    fn of(response: &Response) -> Self {
-        Self { status: response.status(), is_error: response.headers().contains_key(SERVER_FN_ERROR_HEADER) }
+    /// The answer, and what it says.
+    async fn of(response: Response) -> (Response, Self) {
+        let status = response.status();
+        if !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+            return (response, Self { status, error: None });
+        }
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, LONGEST_ERROR).await.unwrap_or_default();
+        let error = RpcError::de(bytes.clone()).message;
+        (Response::from_parts(parts, Body::from(bytes)), Self { status, error: Some(error) })
     }
 }
 
@@ -137,20 +150,24 @@ async fn record(
     operation: Operation,
     principal: Option<&Principal>,
     trail: &Trail,
-    Ended { status, is_error }: Ended,
+    Ended { status, error }: Ended,
 ) {
     let (target, detail, noted) = trail.read();
     let result = noted.unwrap_or(match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AuditResult::Refused,
-        status if is_error || status.is_client_error() || status.is_server_error() => AuditResult::Failed,
+        status if error.is_some() || status.is_client_error() || status.is_server_error() => AuditResult::Failed,
         _ => AuditResult::Done,
     });
     let is_change = operation.rule().changes && asked.is_change();
     if !is_change && result != AuditResult::Refused {
         return;
     }
-    let failed = || if is_error { "the page says why".to_owned() } else { status.to_string() };
-    let detail = detail.or_else(|| (result != AuditResult::Done).then(failed));
+    let detail = match (detail, error) {
+        // What was to be done, and why it was not.
+        (Some(detail), Some(error)) if noted.is_none() => Some(format!("{detail}: {error}")),
+        (Some(detail), _) => Some(detail),
+        (None, error) => (result != AuditResult::Done).then(|| error.unwrap_or_else(|| status.to_string())),
+    };
     let entry = asked.entry(operation.as_str(), principal, result, detail);
     let target = target.or_else(|| entry.target.clone());
     gate.keeper().audit.note(AuditEntry { target, ..entry }).await;

@@ -99,8 +99,13 @@ impl Webhooks {
         Ok((secret, forge))
     }
 
-    fn receive(&self, forge: &str, headers: &HeaderMap, body: &[u8]) -> Result<Received, Problem> {
-        let (secret, forge) = self.expected(forge)?;
+    /// What becomes of a webhook that is expected.
+    fn receive(
+        &self,
+        (secret, forge): (&SecretString, Forge),
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Received, Problem> {
         if let Err(problem) = forge.verify(secret, headers, body) {
             warn!(forge = forge.as_str(), problem, "A webhook was refused");
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "signature", problem.to_owned()));
@@ -171,15 +176,16 @@ pub(super) async fn receive(
     Path(forge): Path<String>,
     request: Request,
 ) -> Response {
-    if let Err(problem) = webhooks.expected(&forge) {
-        return problem.into_response();
-    }
+    let expected = match webhooks.expected(&forge) {
+        Ok(expected) => expected,
+        Err(problem) => return problem.into_response(),
+    };
     let (parts, body) = request.into_parts();
     let body = match webhooks.read(body).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    match webhooks.receive(&forge, &parts.headers, &body) {
+    match webhooks.receive(expected, &parts.headers, &body) {
         Ok(received) => (StatusCode::ACCEPTED, Json(received)).into_response(),
         Err(problem) => {
             let client = Client::of(gate.settings(), &parts.extensions, &parts.headers);
@@ -234,7 +240,9 @@ mod tests {
     fn a_signed_push_to_the_branch_is_heeded_and_everything_else_says_why_not() {
         let check = |body: &str, expected: Option<&str>| {
             let headers = HeaderMap::from_iter([("x-gitlab-token".parse().unwrap(), "s".parse().unwrap())]);
-            let received = webhooks(Some("s")).receive("gitlab", &headers, body.as_bytes()).unwrap();
+            let webhooks = webhooks(Some("s"));
+            let expected_here = webhooks.expected("gitlab").ok().unwrap();
+            let received = webhooks.receive(expected_here, &headers, body.as_bytes()).unwrap();
             assert_eq!(received, Received { looking: expected.is_none(), reason: expected.map(str::to_owned) });
         };
         check(r#"{"ref":"refs/heads/main"}"#, None);
@@ -247,7 +255,8 @@ mod tests {
 
     #[test]
     fn without_a_secret_there_is_nothing_to_receive() {
-        let refused = webhooks(None).receive("github", &HeaderMap::new(), b"{}").unwrap_err();
+        let webhooks = webhooks(None);
+        let refused = webhooks.expected("github").err().unwrap();
         assert_eq!(refused.into_response().status(), StatusCode::NOT_FOUND);
     }
 

@@ -189,6 +189,7 @@ async fn a_form_that_was_refused_is_not_told_as_done() {
     assert_eq!(answer.status(), StatusCode::FOUND, "a browser without scripts is taken back to the page");
     let told = rows(&house).await;
     assert_eq!((told[0].operation.as_str(), told[0].result.as_str()), ("own_account", "failed"));
+    assert_eq!(told[0].detail.as_deref(), Some("changes the own password: the current password is not right"));
     assert!(house.log_in("ada", PASSWORD, "").await.status().is_redirection(), "the password is as it was");
     house.close().await;
 }
