@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use crate::auth::AuthSettings;
 use crate::backups::BackupSettings;
 use crate::notify::Target;
-use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug};
+use crate::source::{BranchName, Credentials, GitHubSettings, GitSettings, Remote, RepoSlug, tls};
 
 /// Where the database lies unless a setting says otherwise.
 const DATABASE: &str = "./data/release-manager.db";
@@ -118,7 +118,7 @@ impl Config {
             bind_base: bind_base(settings)?,
             listen: SocketAddr::new(host, port),
             backups: backups(settings)?,
-            tls: tls(settings)?,
+            tls: certificate(settings)?,
             auth,
             source,
         })
@@ -130,7 +130,7 @@ pub(crate) fn database(settings: &dyn Settings) -> PathBuf {
     text(settings, "DATABASE_PATH").unwrap_or_else(|| DATABASE.to_owned()).into()
 }
 
-fn tls(settings: &dyn Settings) -> Result<Option<(PathBuf, PathBuf)>, WrongSetting> {
+fn certificate(settings: &dyn Settings) -> Result<Option<(PathBuf, PathBuf)>, WrongSetting> {
     match (text(settings, "TLS_CERT_FILE"), text(settings, "TLS_KEY_FILE")) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some((certificate.into(), key.into()))),
@@ -158,6 +158,13 @@ fn source(settings: &dyn Settings, database: &Path) -> Result<SourceSettings, Wr
                 github.api_url = parsed(settings, "GITHUB_API_URL", "", "an address such as https://HOST/api/v3")?;
             }
             github.token = secret(settings, "GITHUB_TOKEN")?;
+            if let Some(path) = text(settings, "GITHUB_CA_FILE") {
+                let content =
+                    settings.file(&path).map_err(|error| wrong("GITHUB_CA_FILE", &format!("`{path}` {error}")))?;
+                tls::check_authority(content.as_bytes())
+                    .map_err(|error| wrong("GITHUB_CA_FILE", &format!("`{path}`: {error}")))?;
+                github.authority = Some(content.into_bytes());
+            }
             Ok(SourceSettings::GitHub(github))
         }
         (None, Some(url)) => {
@@ -309,12 +316,26 @@ mod tests {
         check("WEB_PORT", "99999", "WEB_PORT: `99999` was read: use a port from 1 to 65535");
         check("DOCKER_HOST", "/x", "DOCKER_HOST: `/x` was read: use unix:///path/to/docker.sock or tcp://host:port");
         check("GITHUB_TOKEN_FILE", "/none", "GITHUB_TOKEN_FILE: `/none` does not exist");
+        check("GITHUB_CA_FILE", "/none", "GITHUB_CA_FILE: `/none` does not exist");
         check("GITHUB_REPO", "homelab", "GITHUB_REPO: `homelab` was read: use `owner/name`, without a host");
         check(
             "STACK_FILE",
             "../x.yml",
             "STACK_FILE: `../x.yml` is not a path in the repository: use a relative path without `..`, backslashes or control characters, of at most 500 characters",
         );
+    }
+
+    #[test]
+    fn the_authority_of_a_private_github_is_read_from_its_file() {
+        let read_with = |content: &str| {
+            read(&[("GITHUB_REPO", "user/homelab"), ("GITHUB_CA_FILE", "/ca.pem"), ("/ca.pem", content)])
+        };
+        let key = rcgen::KeyPair::generate().unwrap();
+        let pem = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
+        let SourceSettings::GitHub(github) = read_with(&pem).unwrap().source else { panic!("it is at GitHub") };
+        assert_eq!(github.authority.as_deref(), Some(pem.as_bytes()));
+        let refused = read_with("no certificate").unwrap_err().to_string();
+        assert!(refused.starts_with("GITHUB_CA_FILE: `/ca.pem`: "), "{refused}");
     }
 
     #[test]

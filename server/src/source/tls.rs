@@ -46,6 +46,11 @@ pub(crate) fn no_client_config() -> Result<ClientConfig, TlsError> {
     Ok(builder.map_err(TlsError::Roots)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
+/// Whether that is the file of an authority.
+pub(crate) fn check_authority(pem: &[u8]) -> Result<(), TlsError> {
+    certificates(pem).map(drop)
+}
+
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
