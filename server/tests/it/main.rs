@@ -11,6 +11,7 @@ mod flow;
 mod notify;
 mod own;
 mod parity;
+mod planted;
 mod program;
 mod source;
 mod stack;

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -31,10 +31,10 @@ pub(crate) fn client() -> Client {
 
 /// The program, and what it works with. It ends with the test.
 pub(crate) struct Program {
-    home: TempDir,
+    pub(crate) home: TempDir,
+    pub(crate) github: FakeGitHub,
     pub(crate) base: String,
     child: Child,
-    _github: FakeGitHub,
     _engine: Simulated,
 }
 
@@ -64,7 +64,30 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
-        Self { home, base: format!("http://127.0.0.1:{port}"), child, _github: github, _engine: engine }
+        Self { home, github, base: format!("http://127.0.0.1:{port}"), child, _engine: engine }
+    }
+
+    /// Waits until it listens.
+    pub(crate) async fn listening(&self) {
+        let client = client();
+        let waiting = async {
+            while client.get(format!("{}/healthz", self.base)).send().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(came, "it does not listen:\n{}", self.log());
+    }
+
+    /// Waits until the answer to a question is as wanted.
+    pub(crate) async fn until(&self, what: &str, ask: impl AsyncFn() -> Response, wanted: impl Fn(&str) -> bool) {
+        let waiting = async {
+            while !wanted(&ask().await.text().await.unwrap()) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(came, "never came: {what}\n{}", self.log());
     }
 
     /// Everything that it has written so far.
