@@ -58,8 +58,8 @@ impl Inner {
         if before.keys().all(|name| after.contains_key(name)) {
             return Ok(());
         }
-        let named = reader.named_variables(environment, &head.sha).await?;
-        let names = vanished(&before, &after, &named);
+        let in_stack = reader.named_variables(environment, &head.sha).await?;
+        let names = vanished(&before, &after, &in_stack);
         if names.is_empty() {
             return Ok(());
         }

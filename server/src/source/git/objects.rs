@@ -76,11 +76,10 @@ pub(super) fn lineage(
     let (Some(old), Some(new)) = (id(old), id(new)) else { return Ok(Lineage::Lost) };
     let descends =
         |younger, older| repository.graph_descendant_of(younger, older).map_err(|error| failed(settings, error));
-    Ok(match () {
-        () if new == old || descends(new, old)? => Lineage::Ahead,
-        () if descends(old, new)? => Lineage::Behind,
-        () => Lineage::Diverged,
-    })
+    if new == old || descends(new, old)? {
+        return Ok(Lineage::Ahead);
+    }
+    Ok(if descends(old, new)? { Lineage::Behind } else { Lineage::Diverged })
 }
 
 /// The content of a file.
