@@ -7,7 +7,7 @@ const executablePath = candidates.find((path) => path && existsSync(path));
 
 const screenshots = /screenshots\.spec\.ts/;
 // What a phone does as a desktop does is tried on one of them.
-const desktopOnly = /(choice|trouble|keys|filters|together|hostile)\.spec\.ts/;
+const desktopOnly = /(choice|trouble|keys|filters|together|hostile|patch|parts)\.spec\.ts/;
 
 export default defineConfig({
   testDir: "tests",

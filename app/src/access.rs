@@ -27,6 +27,7 @@ pub const PAGES: &[(&str, Option<Operation>)] = &[
 /// The server functions. Each asks again, with the environment, before it does anything.
 pub const SERVER_FUNCTIONS: &[(&str, Operation)] = &[
     ("/rpc/overview", Operation::View),
+    ("/rpc/places", Operation::View),
     ("/rpc/compare", Operation::View),
     ("/rpc/deployment", Operation::View),
     ("/rpc/history", Operation::View),
@@ -38,6 +39,7 @@ pub const SERVER_FUNCTIONS: &[(&str, Operation)] = &[
     ("/rpc/setup", Operation::View),
     ("/rpc/about", Operation::View),
     ("/rpc/promote", Operation::Promote),
+    ("/rpc/sync", Operation::Sync),
     ("/rpc/retry", Operation::Retry),
     ("/rpc/cancel", Operation::Cancel),
     ("/rpc/rollback-plan", Operation::View),
@@ -60,16 +62,16 @@ pub const SERVER_FUNCTIONS: &[(&str, Operation)] = &[
 ];
 
 /// The ways to log in besides a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doors {
     /// There is an identity provider.
     pub provider: bool,
 }
 
 impl Doors {
-    /// What the server says; once, for the page to log in.
+    /// What the server says.
     pub(crate) fn known() -> Self {
-        SharedValue::new(|| use_context::<Self>().unwrap_or(Self { provider: false })).into_inner()
+        use_context::<Self>().unwrap_or(Self { provider: false })
     }
 }
 
@@ -78,9 +80,9 @@ impl Doors {
 pub struct Looker(Option<Visit>);
 
 impl Looker {
-    /// Knows it from the first paint on. A login, a logout and another role all load the page anew.
+    /// Knows it for the page that is drawn.
     pub(crate) fn provide() -> Self {
-        let looker = Self(SharedValue::new(visit).into_inner());
+        let looker = Self(ssr::visit());
         provide_context(looker.clone());
         looker
     }
@@ -111,17 +113,6 @@ pub fn use_looker() -> Looker {
     use_context().unwrap_or(Looker(None))
 }
 
-#[cfg(feature = "ssr")]
-fn visit() -> Option<Visit> {
-    ssr::visit()
-}
-
-#[cfg(not(feature = "ssr"))]
-fn visit() -> Option<Visit> {
-    None
-}
-
-#[cfg(feature = "ssr")]
 pub(crate) mod ssr {
     //! The server functions' way to the manager: there is none without asking whether they may.
 

@@ -4,15 +4,14 @@ use leptos::prelude::*;
 use release_manager::views::Overview;
 
 use crate::error::RpcError;
-use crate::live::LiveState;
 use crate::rpc;
 
-/// The overview, fetched again whenever history or what is current changes.
+/// The overview.
 pub type OverviewResource = Resource<Result<Overview, RpcError>>;
 
-/// Fetches the overview once for all pages.
-pub(crate) fn provide_overview(live: LiveState) -> OverviewResource {
-    let overview = Resource::new(move || live.epoch(), |_| rpc::overview());
+/// Fetches the overview once for the whole page.
+pub(crate) fn provide_overview() -> OverviewResource {
+    let overview = Resource::new(|| (), |()| rpc::overview());
     provide_context(overview);
     overview
 }

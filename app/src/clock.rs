@@ -1,50 +1,51 @@
-//! The time that ages are told by: the server's at first, so that both sides draw the same page, then ticking.
+//! The present: on the server the moment at which a page is drawn, in the browser the moment at which one asks. Ages that
+//! stand on the page tick by themselves (`client/ticks.rs`).
 
-use leptos::prelude::*;
 use release_manager::time::Timestamp;
 
 /// The present, as far as the page is concerned.
-#[derive(Clone, Copy)]
-pub struct Clock(RwSignal<Timestamp>);
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    #[cfg(not(feature = "browser"))]
+    stopped_at: Timestamp,
+}
 
+#[cfg(not(feature = "browser"))]
 impl Clock {
-    /// Starts from the server's time and ticks in the browser once the page is alive.
+    /// Stops the clock for the page that is drawn: it shows the same moment from its top to its end.
     pub fn provide() {
-        let rendered_at = SharedValue::new(wall_clock).into_inner();
-        let now = RwSignal::new(rendered_at);
-        provide_context(Self(now));
-        Effect::new(move |_| {
-            // A browser whose clock is wrong would tell wrong ages; one that is right needs no correction for the
-            // time that the page took to load.
-            let skew = rendered_at.as_millis() - wall_clock().as_millis();
-            let skew = if skew.abs() < 60_000 { 0 } else { skew };
-            let tick = move || now.set(Timestamp::from_millis(wall_clock().as_millis() + skew));
-            tick();
-            if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(1)) {
-                on_cleanup(move || handle.clear());
-            }
-        });
+        leptos::prelude::provide_context(Self { stopped_at: wall_clock() });
     }
 
-    /// Now, to the second; whoever reads it is told of each tick.
+    /// Now.
     pub fn now(self) -> Timestamp {
-        self.0.get()
+        self.stopped_at
     }
 }
 
 /// The page's clock.
+#[cfg(not(feature = "browser"))]
 pub fn use_clock() -> Clock {
-    expect_context()
+    leptos::prelude::expect_context()
 }
 
-#[cfg(not(feature = "hydrate"))]
-fn wall_clock() -> Timestamp {
+#[cfg(feature = "browser")]
+impl Clock {
+    /// Now, by the server's clock.
+    pub fn now(self) -> Timestamp {
+        crate::client::now()
+    }
+}
+
+/// The page's clock.
+#[cfg(feature = "browser")]
+pub fn use_clock() -> Clock {
+    Clock {}
+}
+
+/// The server's clock.
+#[cfg(not(feature = "browser"))]
+pub(crate) fn wall_clock() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-#[cfg(feature = "hydrate")]
-fn wall_clock() -> Timestamp {
-    #[expect(clippy::cast_possible_truncation, reason = "a date in milliseconds fits, and saturates if it does not")]
-    Timestamp::from_millis(js_sys::Date::now() as i64)
 }

@@ -1,10 +1,11 @@
 //! What a browser may know about a refusal. One table turns the core's errors into it; what only the log should see
 //! stays there.
 
-use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use release_manager::names::DeploymentId;
 use serde::{Deserialize, Serialize};
+
+use crate::read::PickedEncoding;
 
 /// Why a server function refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -53,7 +54,7 @@ impl RpcError {
 }
 
 impl FromServerFnError for RpcError {
-    type Encoder = JsonEncoding;
+    type Encoder = PickedEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

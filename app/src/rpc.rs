@@ -10,17 +10,25 @@ use release_manager::views::{Comparison, DeploymentView, Overview, RollbackPlan}
 #[cfg(feature = "ssr")]
 use crate::access::ssr as access;
 use crate::error::RpcError;
+use crate::read::Picked;
+use crate::view::Place;
 #[cfg(feature = "ssr")]
 use release_manager::access::Operation;
 
 /// Every environment and what it runs.
-#[server(GetOverview, prefix = "/rpc", endpoint = "overview", input = GetUrl)]
+#[server(GetOverview, prefix = "/rpc", endpoint = "overview", input = GetUrl, output = Picked)]
 pub async fn overview() -> Result<Overview, RpcError> {
     Ok(access::manager()?.overview().await?)
 }
 
+/// Every place that the palette leads to.
+#[server(GetPlaces, prefix = "/rpc", endpoint = "places", input = GetUrl, output = Picked)]
+pub async fn places() -> Result<Vec<Place>, RpcError> {
+    Ok(crate::view::places(Some(&access::manager()?.overview().await?)))
+}
+
 /// What a promotion to `environment` would do: of everything (`all`), or of these services.
-#[server(prefix = "/rpc", endpoint = "compare", input = GetUrl)]
+#[server(prefix = "/rpc", endpoint = "compare", input = GetUrl, output = Picked)]
 pub async fn compare(
     environment: EnvironmentName,
     #[server(default)] all: bool,
@@ -51,6 +59,21 @@ pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcErro
     let id = manager.retry(actor, &environment).await?;
     ssr::show_deployment(id);
     Ok(id)
+}
+
+/// Looks at the source at once, and brings an environment that follows it to its newest revision; `None` where that is
+/// there already.
+#[server(SyncNow, prefix = "/rpc", endpoint = "sync", output = Picked)]
+pub async fn sync(environment: EnvironmentName) -> Result<Option<DeploymentId>, RpcError> {
+    let (manager, actor) = access::order(Operation::Sync, &environment)?;
+    match manager.sync(actor, &environment).await.map_err(RpcError::from) {
+        Ok(id) => {
+            ssr::show_deployment(id);
+            Ok(Some(id))
+        }
+        Err(error) if error.kind == crate::error::RpcErrorKind::UpToDate => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Stops a deployment at the next safe point; with `go_back` what it has written is put back as it was before.
@@ -117,7 +140,7 @@ pub async fn restart(environment: EnvironmentName, service: ServiceName) -> Resu
 }
 
 /// One deployment with everything that is known of it.
-#[server(prefix = "/rpc", endpoint = "deployment", input = GetUrl)]
+#[server(prefix = "/rpc", endpoint = "deployment", input = GetUrl, output = Picked)]
 pub async fn deployment(id: DeploymentId) -> Result<DeploymentView, RpcError> {
     access::shown(access::manager()?.deployment(id).await?)
 }
@@ -129,7 +152,7 @@ pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, RpcError> {
 }
 
 /// What was committed between two revisions, drawn.
-#[server(prefix = "/rpc", endpoint = "commits", input = GetUrl)]
+#[server(prefix = "/rpc", endpoint = "commits", input = GetUrl, output = Picked)]
 pub async fn commits(from: CommitSha, to: CommitSha) -> Result<String, RpcError> {
     let manager = access::manager()?;
     let commits = manager.commits(&from, &to).await?;
@@ -148,7 +171,7 @@ pub async fn timeline(service: ServiceName) -> Result<String, RpcError> {
         let version = release.and_then(|release| release.services.get(&service)).map(|known| known.version.to_string());
         (known.name, version)
     });
-    Ok(crate::drawn::timeline(&rows, &environments.collect::<Vec<_>>(), ssr::now()))
+    Ok(crate::drawn::timeline(&rows, &environments.collect::<Vec<_>>(), crate::clock::wall_clock()))
 }
 
 /// The tasks of a service in every environment, drawn.
@@ -193,15 +216,8 @@ mod ssr {
     use std::collections::BTreeSet;
 
     use release_manager::names::{DeploymentId, ServiceName};
-    use release_manager::time::Timestamp;
 
     use crate::error::{RpcError, RpcErrorKind};
-
-    /// The server's clock.
-    pub(super) fn now() -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
 
     /// Nothing chosen must never mean everything.
     pub(super) fn scope(all: bool, services: Vec<ServiceName>) -> Result<Option<BTreeSet<ServiceName>>, RpcError> {

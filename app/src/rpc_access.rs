@@ -101,19 +101,20 @@ pub async fn tokens() -> Result<Vec<Token>, RpcError> {
     Ok(access::accounts(Operation::ManageAccess)?.0.tokens().await?)
 }
 
-/// Makes a token that works for so many days, or for ever; returns it whole, this once.
+/// Makes a token that works for so many days, or with 0 until it is revoked; returns it whole, this once.
 #[server(prefix = "/rpc", endpoint = "create_token")]
 pub async fn create_token(
     name: String,
     role: Role,
     #[server(default)] environments: Vec<EnvironmentName>,
-    #[server(default)] expires_at: Option<release_manager::time::Timestamp>,
+    days: u32,
 ) -> Result<String, RpcError> {
     let (accounts, visit) = access::accounts(Operation::ManageAccess)?;
     let name: TokenName = ssr::read(&name)?;
     let grant = ssr::grant(role, environments)?;
     access::note_target(&format_args!("token {name}"));
     access::note_detail(&format_args!("made for {grant}"));
+    let expires_at = ssr::in_days(days);
     let new = release_manager::access::NewToken { name, grant, expires_at };
     Ok(accounts.create_token(&visit.principal, new).await?.secret)
 }
@@ -141,6 +142,7 @@ mod ssr {
 
     use release_manager::access::{AccessError, Grant, Role, Scope};
     use release_manager::names::EnvironmentName;
+    use release_manager::time::Timestamp;
 
     use crate::error::{RpcError, RpcErrorKind};
 
@@ -148,6 +150,12 @@ mod ssr {
     pub(super) fn read<T: FromStr<Err: std::fmt::Display>>(typed: &str) -> Result<T, RpcError> {
         let typed = typed.trim().to_ascii_lowercase();
         typed.parse().map_err(|error: T::Err| RpcError::new(RpcErrorKind::Invalid, error.to_string()))
+    }
+
+    /// The end of so many days from now; with 0 there is none.
+    pub(super) fn in_days(days: u32) -> Option<Timestamp> {
+        let millis = i64::from(days) * 24 * 60 * 60 * 1000;
+        (days > 0).then(|| Timestamp::from_millis(crate::clock::wall_clock().as_millis() + millis))
     }
 
     pub(super) fn grant(role: Role, environments: Vec<EnvironmentName>) -> Result<Grant, RpcError> {

@@ -8,14 +8,18 @@ use leptos_axum::ResponseOptions;
 use leptos_meta::{HashedStylesheet, MetaTags};
 
 use crate::App;
-use crate::theme::EARLY_SCRIPT;
+use crate::access::ssr::visit;
+use crate::clock::wall_clock;
+
+/// Sets the theme that was chosen before the first paint. It must not fail where storage is forbidden.
+const EARLY_SCRIPT: &str = "try{const t=localStorage.getItem('theme');if(t==='light'||t==='dark')document.documentElement.dataset.theme=t}catch{}";
 
 /// The HTML document.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     set_headers();
     view! {
         <!DOCTYPE html>
-        <html lang="en-GB">
+        <html lang="en-GB" data-drawn-at=wall_clock().as_millis().to_string() data-known=visit().map(|_| "")>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -81,11 +81,18 @@ test("older rows are added to those that are shown", async ({ page, demo }) => {
   await open(page, `${demo.url}/history`);
   const rows = page.locator("table.history tbody");
   await expect(rows).toHaveCount(25);
-  await page.getByRole("button", { name: "Load more" }).click();
+  await page.getByRole("link", { name: "Load more" }).click();
   await expect(rows).toHaveCount(30);
-  await expect(page.getByRole("button", { name: "Load more" })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Load more" })).toHaveCount(0);
   await expect(page.getByText("30 of 30")).toBeVisible();
-  // News come on top; what was loaded stays.
+  // News come on top; what was loaded stays, and what was opened stays open.
+  const details = rows.nth(3).getByRole("button", { name: /^Details of / });
+  const opened = page.getByRole("button", { name: (await details.getAttribute("aria-label")) ?? "", exact: true }).first();
+  await details.click();
+  await expect(details).toHaveAttribute("aria-expanded", "true");
   await demo.raise("redis");
   await expect(rows).toHaveCount(31, { timeout: 60_000 });
+  await expect(rows.first().getByRole("row").first()).toContainText("Succeeded", { timeout: 60_000 });
+  await expect(rows.nth(4).getByRole("button", { name: /^Details of / })).toHaveAttribute("aria-expanded", "true");
+  await expect(opened).toBeFocused();
 });

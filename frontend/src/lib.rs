@@ -1,8 +1,8 @@
-//! Starts the pages in the browser.
+//! Starts in the browser.
 
-/// Takes over the page that the server has rendered.
+/// Makes the page that the server has drawn alive. The script that leptos puts into the document calls it by this name.
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    app::client::start();
 }

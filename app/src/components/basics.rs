@@ -1,32 +1,44 @@
 //! The small pieces: badges, dots, ages, commits, versions.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use release_manager::health::HealthStatus;
 use release_manager::names::CommitSha;
 use release_manager::revision::Revision;
 use release_manager::time::Timestamp;
 
 use super::icon::{Icon, Symbol};
+use super::reactive::{Seen, memo};
 use crate::clock::use_clock;
 use crate::live::use_live;
 use crate::view::{self, Tone};
 
-/// The title of the browser's tab, and the page's heading.
+/// The page's heading.
 #[component]
-pub fn PageHead(
-    #[prop(into)] title: Signal<String>,
-    #[prop(optional, into)] lead: Option<Signal<String>>,
-    #[prop(optional)] children: Option<Children>,
+pub fn Heading(
+    #[prop(into)] title: String,
+    #[prop(optional_no_strip)] lead: Option<&'static str>,
+    /// What can be done with the page as a whole.
+    #[prop(optional_no_strip)]
+    actions: Option<AnyView>,
 ) -> impl IntoView {
     view! {
-        <Title text=move || title.get()/>
         <div class="page-head">
             <div>
                 <h1>{title}</h1>
                 {lead.map(|lead| view! { <p class="lead">{lead}</p> })}
             </div>
-            {children.map(|children| view! { <div class="page-actions">{children()}</div> })}
+            {actions.map(|actions| view! { <div class="page-actions">{actions}</div> })}
+        </div>
+    }
+}
+
+/// A message across the page.
+#[component]
+pub fn Banner(tone: Tone, symbol: Symbol, children: Children) -> impl IntoView {
+    view! {
+        <div class=format!("banner {}", tone.class())>
+            <Icon symbol/>
+            <div class="banner-text">{children()}</div>
         </div>
     }
 }
@@ -39,7 +51,7 @@ pub fn Badge(tone: Tone, #[prop(into)] text: String, #[prop(optional, into)] tit
 
 /// A coloured dot with its word for screen readers.
 #[component]
-pub fn HealthDot(#[prop(into)] status: Signal<Option<HealthStatus>>) -> impl IntoView {
+pub fn HealthDot(#[prop(into)] status: Seen<Option<HealthStatus>>) -> impl IntoView {
     let said = move || view::health(status.get());
     view! {
         <span class=move || format!("dot {}", said().tone.class()) title=move || said().word>
@@ -50,25 +62,30 @@ pub fn HealthDot(#[prop(into)] status: Signal<Option<HealthStatus>>) -> impl Int
 
 /// How long ago, ticking; the moment in full where one points at it.
 #[component]
-pub fn Age(#[prop(into)] at: Signal<Timestamp>) -> impl IntoView {
+pub fn Age(#[prop(into)] at: Seen<Timestamp>) -> impl IntoView {
     let clock = use_clock();
-    let text = Memo::new(move |_| view::age(clock.now(), at.get()));
+    let text = memo(move || view::age(clock.now(), at.get()));
     view! {
-        <time datetime=move || at.get().to_string() title=move || view::absolute(at.get())>
-            {text}
+        <time
+            datetime=move || at.get().to_string()
+            title=move || view::absolute(at.get())
+            data-age=move || at.get().as_millis().to_string()
+        >
+            {move || text.get()}
         </time>
     }
 }
 
 /// How long something takes or took: it ticks until there is an end.
 #[component]
-pub fn Elapsed(#[prop(into)] from: Signal<Timestamp>, #[prop(into)] to: Signal<Option<Timestamp>>) -> impl IntoView {
+pub fn Elapsed(#[prop(into)] from: Seen<Timestamp>, #[prop(into)] to: Seen<Option<Timestamp>>) -> impl IntoView {
     let clock = use_clock();
-    let text = Memo::new(move |_| {
+    let text = memo(move || {
         let end = to.get().unwrap_or_else(|| clock.now());
         view::duration(end.seconds_since(from.get()))
     });
-    view! { <span class="elapsed">{text}</span> }
+    let since = move || to.get().is_none().then(|| from.get().as_millis().to_string());
+    view! { <span class="elapsed" data-elapsed=since>{move || text.get()}</span> }
 }
 
 /// A short commit, linked to its page at the host where that has one.
@@ -76,7 +93,7 @@ pub fn Elapsed(#[prop(into)] from: Signal<Timestamp>, #[prop(into)] to: Signal<O
 pub fn Sha(sha: CommitSha) -> impl IntoView {
     let live = use_live();
     let full = sha.to_string();
-    let base = Memo::new(move |_| live.read(|live| live.source.commit_url.clone()).flatten());
+    let base = memo(move || live.read(|live| live.source.commit_url.clone()).flatten());
     view! {
         {move || {
             let (short, full) = (sha.short().to_owned(), full.clone());
@@ -108,7 +125,7 @@ pub fn Commit(revision: Revision) -> impl IntoView {
 
 /// A version; digests are cut, and whole where one points at them.
 #[component]
-pub fn VersionText(#[prop(into)] version: Signal<Option<String>>) -> impl IntoView {
+pub fn VersionText(#[prop(into)] version: Seen<Option<String>>) -> impl IntoView {
     view! {
         <code class="version" title=move || version.get()>
             {move || version.get().map_or_else(|| "—".to_owned(), |version| view::short_version(&version))}
@@ -118,7 +135,7 @@ pub fn VersionText(#[prop(into)] version: Signal<Option<String>>) -> impl IntoVi
 
 /// From one version to another.
 #[component]
-pub fn Versions(#[prop(into)] from: Signal<Option<String>>, #[prop(into)] to: Signal<Option<String>>) -> impl IntoView {
+pub fn Versions(#[prop(into)] from: Seen<Option<String>>, #[prop(into)] to: Seen<Option<String>>) -> impl IntoView {
     view! {
         <span class="versions">
             <VersionText version=from/>

@@ -1,26 +1,29 @@
 //! One environment: what it runs, how that is, and what is happening to it.
 
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use release_manager::access::Operation;
 use release_manager::deployment::Status;
 use release_manager::live::Problem;
-use release_manager::names::{EnvironmentName, ServiceName};
+use release_manager::names::EnvironmentName;
+use release_manager::pipeline::Mode;
 use release_manager::views::EnvironmentView;
 
-use super::basics::{Age, Badge, Commit, HealthDot, VersionText};
-use super::follow;
+use super::basics::{Age, Badge, Commit};
 use super::hold::HoldNotice;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
+use super::reactive::{Seen, follow, memo};
+use super::services::Services;
 use super::watched::{AfterNotes, DriftNote, LeadNote};
-use crate::access::use_looker;
 use crate::live::use_live;
-use crate::rpc::Retry;
-use crate::view::{self, ServiceFilter, ServiceRow, Tone};
+use crate::parts::{OrderForm, RefusedOrder, use_around, use_rights};
+use crate::rpc::{self, Retry, SyncNow};
+use crate::view::{self, ServiceFilter, Tone};
 
 /// An environment's card.
 #[component]
-pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
+pub fn EnvironmentCard(environment: Seen<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
     let name = environment.with_untracked(|environment| environment.name.clone());
     let heading = format!("environment-{name}");
     let labelled_by = heading.clone();
@@ -31,6 +34,7 @@ pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<Serv
             <div class="card-notices">
                 <LeadNote environment=name.clone()/>
                 <NotDeployed name=name.clone()/>
+                <SyncButton environment/>
                 <HoldNotice name=name.clone()/>
                 <AfterNotes environment=name.clone()/>
                 <DriftNote environment=name.clone()/>
@@ -41,46 +45,45 @@ pub fn EnvironmentCard(environment: Memo<EnvironmentView>, filter: RwSignal<Serv
 }
 
 #[component]
-fn CardHead(environment: Memo<EnvironmentView>, heading: String) -> impl IntoView {
+fn CardHead(environment: Seen<EnvironmentView>, heading: String) -> impl IntoView {
     let live = use_live();
     let name = environment.with_untracked(|environment| environment.name.clone());
     let title = view::title(name.as_str());
-    let rolled_up = Memo::new(move |_| live.environment(&name, |environment| view::roll_up(&environment.health)));
+    let rolled_up = memo(move || live.environment(&name, |environment| view::roll_up(&environment.health)));
     view! {
         <header class="card-head">
             <h2 id=heading>{title}</h2>
             {move || {
                 let (word, meaning) = environment.with(|environment| view::mode(environment.mode));
-                view! { <Badge tone=Tone::Idle text=word title=meaning/> }
+                view! { <Badge tone=Tone::Idle text=word title=meaning/> }.into_any()
             }}
             {move || rolled_up.get().map(|(tone, text)| view! {
                 <span class=format!("roll-up {}", tone.class())>
                     <span class=format!("dot {}", tone.class())></span>
                     {text}
                 </span>
-            })}
+            }.into_any())}
         </header>
     }
 }
 
 /// What it runs, since when, and what is on its way to it.
 #[component]
-fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
+fn Running(environment: Seen<EnvironmentView>) -> impl IntoView {
     let live = use_live();
     let name = environment.with_untracked(|environment| environment.name.clone());
-    let revision = Memo::new(move |_| {
+    let revision = memo(move || {
         environment.with(|environment| environment.release.as_ref().map(|release| release.revision.clone()))
     });
-    let adopted = Memo::new(move |_| revision.with(|revision| matches!(revision, Some(None))));
-    let deployed = Memo::new(move |_| {
-        environment.with(|environment| environment.deployed_at.zip(environment.deployed_by.clone()))
-    });
-    let progress = Memo::new(move |_| {
+    let adopted = memo(move || revision.with(|revision| matches!(revision, Some(None))));
+    let deployed =
+        memo(move || environment.with(|environment| environment.deployed_at.zip(environment.deployed_by.clone())));
+    let progress = memo(move || {
         let running = live.environment(&name, |environment| environment.deployment.clone()).flatten();
         running.filter(|progress| progress.status == Status::InProgress)
     });
-    let is_running = Memo::new(move |_| progress.with(Option::is_some));
-    let failed = Memo::new(move |_| {
+    let is_running = memo(move || progress.with(Option::is_some));
+    let failed = memo(move || {
         let last = live.environment(&environment.with(|environment| environment.name.clone()), |environment| {
             environment.deployment.as_ref().map(|progress| (progress.id, progress.status))
         });
@@ -103,7 +106,7 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
                     {move || if adopted.get() { "First seen " } else { "Deployed " }} <Age at/>
                     {move || (!adopted.get()).then(|| format!(" by {}", view::actor(&by)))}
                 </p>
-            })}
+            }.into_any())}
             {move || failed.get().map(|(id, status)| {
                 let said = view::status(status);
                 view! {
@@ -111,14 +114,54 @@ fn Running(environment: Memo<EnvironmentView>) -> impl IntoView {
                         <a href=format!("/deployments/{id}")>{format!("Deployment {id}")}</a>
                         <Badge tone=said.tone text=said.word/>
                     </p>
-                }
+                }.into_any()
             })}
             {move || is_running.get().then(|| progress.get_untracked()).flatten().map(|first| {
                 let progress = follow(first, move || progress.get());
-                view! { <ProgressLink progress/> }
+                view! { <ProgressLink progress/> }.into_any()
             })}
         </div>
     }
+}
+
+/// Asks for the newest revision now, where releases follow the source. With scripts the outcome is said in the corner.
+#[component]
+fn SyncButton(environment: Seen<EnvironmentView>) -> impl IntoView {
+    let (name, mode) = environment.with_untracked(|environment| (environment.name.clone(), environment.mode));
+    if mode != Mode::Auto || !use_rights().may(Operation::Sync, &name) {
+        return ().into_any();
+    }
+    let around = use_around();
+    let busy = RwSignal::new(false);
+    let value = name.to_string();
+    let send = move |event: leptos::ev::SubmitEvent| {
+        let Some(around) = around else { return };
+        event.prevent_default();
+        busy.set(true);
+        let name = name.clone();
+        leptos::task::spawn_local(async move {
+            let said = match rpc::sync(name.clone()).await {
+                Ok(Some(id)) => {
+                    (Tone::Fresh, format!("Deployment {id} to {name} has begun"), Some(format!("/deployments/{id}")))
+                }
+                Ok(None) => (Tone::Good, format!("{name} runs the newest revision already"), None),
+                Err(error) => (Tone::Bad, error.message, None),
+            };
+            around.say.run(said);
+            let _ = busy.try_set(false);
+        });
+    };
+    view! {
+        <form class="sync" method="post" action=SyncNow::PATH data-own="" on:submit=send>
+            <input type="hidden" name="environment" value=value/>
+            <button class="button small" type="submit" disabled=move || busy.get()>
+                <Icon symbol=Symbol::Retry/>
+                "Sync now"
+            </button>
+            <RefusedOrder path=SyncNow::PATH/>
+        </form>
+    }
+    .into_any()
 }
 
 /// Why the newest revision is not there, and the way to try again.
@@ -127,18 +170,16 @@ fn NotDeployed(name: EnvironmentName) -> impl IntoView {
     let live = use_live();
     let problem = {
         let name = name.clone();
-        Memo::new(move |_| live.environment(&name, |environment| environment.problem.clone()).flatten())
+        memo(move || live.environment(&name, |environment| environment.problem.clone()).flatten())
     };
     view! {
-        {move || problem.get().map(|problem| view! { <ProblemWithRetry name=name.clone() problem/> })}
+        {move || problem.get().map(|problem| view! { <ProblemWithRetry name=name.clone() problem/> }.into_any())}
     }
 }
 
 #[component]
 fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
-    let may_retry = use_looker().may_in(Operation::Retry, &name);
-    let retry = ServerAction::<Retry>::new();
-    let refused = move || retry.value().get().and_then(Result::err);
+    let may_retry = use_rights().may(Operation::Retry, &name);
     view! {
         <div class="problem">
             <p class="problem-head">
@@ -147,73 +188,16 @@ fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
                 <span class="muted">"since " <Age at=problem.since/></span>
             </p>
             <p class="wrap">{problem.message}</p>
-            {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
+            <RefusedOrder path=Retry::PATH/>
             {may_retry.then(|| view! {
-                <ActionForm action=retry>
+                <OrderForm path=Retry::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>
-                    <button class="button small" type="submit" disabled=move || retry.pending().get()>
+                    <button class="button small" type="submit">
                         <Icon symbol=Symbol::Retry/>
                         "Retry"
                     </button>
-                </ActionForm>
+                </OrderForm>
             })}
         </div>
-    }
-}
-
-#[component]
-fn Services(environment: Memo<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
-    let live = use_live();
-    let name = environment.with_untracked(|environment| environment.name.clone());
-    let rows = Memo::new(move |_| {
-        let health = live.environment(&name, |environment| environment.health.clone());
-        environment.with(|environment| view::services(environment, health.as_ref()))
-    });
-    let names = Memo::new(move |_| {
-        let shown = |rows: &std::collections::BTreeMap<ServiceName, ServiceRow>, filter: &ServiceFilter| {
-            let shown = rows.iter().filter(|(name, row)| filter.takes(name, row));
-            shown.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        };
-        rows.with(|rows| filter.with(|filter| shown(rows, filter)))
-    });
-    let hidden = Memo::new(move |_| rows.with(|rows| rows.len() - names.with(Vec::len).min(rows.len())));
-    let none = Memo::new(move |_| rows.with(std::collections::BTreeMap::is_empty));
-    view! {
-        <ul class="services" aria-label="Services">
-            <For each=move || names.get() key=Clone::clone let:name>
-                {service(name, rows)}
-            </For>
-            {move || Some(hidden.get()).filter(|hidden| *hidden > 0).map(|hidden| view! {
-                <li class="muted services-hidden">{format!("{} not shown", view::count(hidden, "service", "services"))}</li>
-            })}
-        </ul>
-        {move || none.get().then(|| view! { <p class="muted card-note">"No services."</p> })}
-    }
-}
-
-fn service(name: ServiceName, rows: Memo<std::collections::BTreeMap<ServiceName, ServiceRow>>) -> impl IntoView {
-    let first = ServiceRow { version: None, newer: false, health: None };
-    let row = follow(first, {
-        let name = name.clone();
-        move || rows.with(|rows| rows.get(&name).cloned())
-    });
-    let status = Memo::new(move |_| row.with(|row| row.health.as_ref().map(|health| health.status)));
-    let newer = Memo::new(move |_| row.with(|row| row.newer));
-    let replicas = Memo::new(move |_| {
-        let health = row.with(|row| row.health.clone());
-        health.filter(|health| health.running != health.desired).map(|health| (health.running, health.desired))
-    });
-    view! {
-        <li class="service" class:newer=newer>
-            <HealthDot status/>
-            <a class="name" href=format!("/services/{name}")>{name.to_string()}</a>
-            {move || replicas.get().map(|(running, desired)| view! {
-                <span class="replicas">{format!("{running}/{desired}")}</span>
-            })}
-            {move || newer.get().then(|| view! {
-                <Badge tone=Tone::Fresh text="NEWER" title="Another version than in the environment that comes next"/>
-            })}
-            <VersionText version=Signal::derive(move || row.with(|row| row.version.clone()))/>
-        </li>
     }
 }

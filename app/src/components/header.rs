@@ -4,11 +4,10 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use release_manager::access::Who;
 
-use super::basics::{Age, Sha};
 use super::icon::{Icon, Symbol};
+use super::room::LiveRoom;
 use crate::access::use_looker;
-use crate::live::use_live;
-use crate::theme::ThemeSwitch;
+use crate::parts::SourceLine;
 
 /// Name, navigation, source, account and theme; only name and theme for who is not logged in.
 #[component]
@@ -30,10 +29,11 @@ pub fn Header() -> impl IntoView {
                         <A href="/insights"><Icon symbol=Symbol::Chart/><span>"Insights"</span></A>
                         <A href="/settings"><Icon symbol=Symbol::Sliders/><span>"Settings"</span></A>
                     </nav>
-                    <SourceLine/>
+                    <LiveRoom part="source"><SourceLine/></LiveRoom>
                 })}
                 <AccountLink/>
-                <ThemeSwitch/>
+                // The browser puts the switch there; until then its room is kept.
+                <div id="theme" class="theme-place" data-client=""></div>
             </div>
         </header>
     }
@@ -64,35 +64,5 @@ fn Logo() -> impl IntoView {
             <path class="logo-second" d="M8 22.5 16 14.5l8 8"></path>
             <path class="logo-first" d="M8 15.5 16 7.5l8 8"></path>
         </svg>
-    }
-}
-
-/// The source in a line: branch, newest revision, when it last answered.
-#[component]
-fn SourceLine() -> impl IntoView {
-    let live = use_live();
-    let source = Memo::new(move |_| live.read(|live| live.source.clone()));
-    let checked = Memo::new(move |_| source.with(|source| source.as_ref().and_then(|source| source.checked_at)));
-    let head = Memo::new(move |_| {
-        source.with(|source| source.as_ref().and_then(|source| source.head.as_ref()).map(|head| head.sha.clone()))
-    });
-    let text = |pick: fn(&release_manager::live::SourceState) -> &String| {
-        move || source.with(|source| source.as_ref().map(pick).cloned())
-    };
-    let dot = move || match source.with(|source| source.as_ref().map(|source| source.problem.is_some())) {
-        Some(true) => "dot bad",
-        Some(false) => "dot good",
-        None => "dot idle",
-    };
-    view! {
-        <div class="source" title=text(|source| &source.name)>
-            <span class=dot></span>
-            <Icon symbol=Symbol::Branch/>
-            <span class="source-branch">{text(|source| &source.branch)}</span>
-            {move || head.get().map(|sha| view! { <Sha sha/> })}
-            <span class="source-age">
-                {move || checked.get().map(|at| view! { "checked " <Age at/> })}
-            </span>
-        </div>
     }
 }

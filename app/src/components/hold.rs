@@ -1,14 +1,16 @@
 //! Whether an environment is held, and how to hold and resume it.
 
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use release_manager::access::Operation;
 use release_manager::hold::Hold;
 use release_manager::names::EnvironmentName;
 
 use super::basics::Age;
 use super::icon::{Icon, Symbol};
-use crate::access::use_looker;
+use super::reactive::memo;
 use crate::live::use_live;
+use crate::parts::{OrderForm, RefusedOrder, use_rights};
 use crate::rpc;
 use crate::view;
 
@@ -16,10 +18,10 @@ use crate::view;
 #[component]
 pub fn HoldNotice(name: EnvironmentName) -> impl IntoView {
     let live = use_live();
-    let may_hold = use_looker().may_in(Operation::Hold, &name);
+    let may_hold = use_rights().may(Operation::Hold, &name);
     let hold = {
         let name = name.clone();
-        Memo::new(move |_| live.environment(&name, |environment| environment.hold.clone()).flatten())
+        memo(move || live.environment(&name, |environment| environment.hold.clone()).flatten())
     };
     view! {
         {move || match hold.get() {
@@ -32,8 +34,6 @@ pub fn HoldNotice(name: EnvironmentName) -> impl IntoView {
 
 #[component]
 fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
-    let resume = ServerAction::<rpc::Resume>::new();
-    let refused = move || resume.value().get().and_then(Result::err);
     let until = if hold.newer_than.is_some() {
         "Until a newer revision comes, or you resume it."
     } else {
@@ -48,12 +48,12 @@ fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
             </p>
             <p class="wrap">{hold.reason.to_string()}</p>
             <p class="muted">{until}</p>
-            {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
+            <RefusedOrder path=rpc::Resume::PATH/>
             {may_hold.then(|| view! {
-                <ActionForm action=resume>
+                <OrderForm path=rpc::Resume::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>
-                    <button class="button small" type="submit" disabled=move || resume.pending().get()>"Resume"</button>
-                </ActionForm>
+                    <button class="button small" type="submit">"Resume"</button>
+                </OrderForm>
             })}
         </div>
     }
@@ -61,8 +61,6 @@ fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
 
 #[component]
 fn HoldForm(name: EnvironmentName) -> impl IntoView {
-    let action = ServerAction::<rpc::Hold>::new();
-    let refused = move || action.value().get().and_then(Result::err);
     let label = format!("Hold {name}…");
     view! {
         <details class="ask hold">
@@ -72,15 +70,15 @@ fn HoldForm(name: EnvironmentName) -> impl IntoView {
             </summary>
             <div class="ask-body">
                 <p>"Nothing new is brought here until you resume it. What runs keeps running, and can be rolled back."</p>
-                <ActionForm action>
+                <OrderForm path=rpc::Hold::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>
                     <label class="field-line">
                         <span>"Why"</span>
                         <input type="text" name="reason" required maxlength="500" autocomplete="off"/>
                     </label>
-                    <button class="button" type="submit" disabled=move || action.pending().get()>"Hold"</button>
-                </ActionForm>
-                {move || refused().map(|error| view! { <p class="error-text wrap" role="alert">{error.message}</p> })}
+                    <button class="button" type="submit">"Hold"</button>
+                </OrderForm>
+                <RefusedOrder path=rpc::Hold::PATH/>
             </div>
         </details>
     }

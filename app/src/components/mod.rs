@@ -1,43 +1,50 @@
-//! What pages are made of. A component gets data and shows it; it neither fetches nor decides.
+//! What pages are made of. A component gets data and shows it; it neither fetches nor decides. Those that move are built for
+//! the browser too (`parts`), the others for the server alone.
 
+#[cfg(feature = "ssr")]
 mod banners;
 mod basics;
 mod comparison;
 mod environment_card;
 mod evidence;
+#[cfg(feature = "ssr")]
 mod header;
 mod hold;
-mod icon;
+#[cfg(feature = "ssr")]
 mod loaded;
-mod log_view;
-mod palette;
+#[cfg(feature = "ssr")]
+mod log_place;
+mod plan;
 mod progress;
+mod reactive;
+mod refused;
+#[cfg(feature = "ssr")]
+mod room;
+mod services;
 mod source;
-mod toast_region;
 mod watched;
 
-pub use banners::{Banner, Banners};
-pub use basics::{Age, Badge, Commit, Elapsed, Empty, Field, HealthDot, PageHead, Sha, VersionText, Versions};
-pub use comparison::{ChangeTable, Choice, Findings, PlanDetails};
+use crate::icon;
+pub use crate::icon::{Icon, Symbol};
+#[cfg(feature = "ssr")]
+pub use banners::Banners;
+pub use basics::{Age, Badge, Banner, Commit, Elapsed, Empty, Field, Heading, HealthDot, Sha, VersionText, Versions};
+pub use comparison::{ChangeTable, Choice, Findings};
 pub use environment_card::EnvironmentCard;
 pub use evidence::EvidenceView;
+#[cfg(feature = "ssr")]
 pub use header::Header;
 pub use hold::HoldNotice;
-pub use icon::{Icon, Symbol};
-pub use loaded::{Drawn, Loaded, Refused, Skeleton};
-pub use log_view::LogView;
-pub use palette::CommandPalette;
+#[cfg(feature = "ssr")]
+pub use loaded::{Drawn, Loaded, PageHead, Skeleton};
+#[cfg(feature = "ssr")]
+pub use log_place::LogPlace;
+pub use plan::PlanDetails;
 pub use progress::{ProgressLink, Steps};
+pub use reactive::{Seen, each, follow, memo};
+pub use refused::Refused;
+#[cfg(feature = "ssr")]
+pub use room::{LiveRoom, Room};
+pub use services::Services;
 pub use source::SourceStrip;
-pub use toast_region::ToastRegion;
 pub use watched::{AfterNotes, AfterView, DriftNote, LeadNote, SoakNotes, Watching};
-
-use leptos::prelude::*;
-
-/// Follows one part of something that changes, and keeps the last value once that part is gone.
-pub fn follow<T>(initial: T, pick: impl Fn() -> Option<T> + Send + Sync + 'static) -> Memo<T>
-where
-    T: Clone + PartialEq + Send + Sync + 'static,
-{
-    Memo::new(move |last: Option<&T>| pick().or_else(|| last.cloned()).unwrap_or_else(|| initial.clone()))
-}

@@ -5,13 +5,14 @@ use release_manager::deployment::Step;
 use release_manager::live::{Progress, StepState};
 
 use super::icon::{Icon, Symbol};
+use super::reactive::{Seen, memo};
 use crate::view::{self, Tone};
 
 /// A running deployment in a line, leading to its page.
 #[component]
-pub fn ProgressLink(#[prop(into)] progress: Signal<Progress>) -> impl IntoView {
-    let percent = Memo::new(move |_| progress.with(view::percent));
-    let counts = Memo::new(move |_| progress.with(view::counts));
+pub fn ProgressLink(#[prop(into)] progress: Seen<Progress>) -> impl IntoView {
+    let percent = memo(move || progress.with(view::percent));
+    let counts = memo(move || progress.with(view::counts));
     view! {
         <a class="progress-link" href=move || format!("/deployments/{}", progress.with(|progress| progress.id))>
             <span class="progress-text">
@@ -27,7 +28,7 @@ pub fn ProgressLink(#[prop(into)] progress: Signal<Progress>) -> impl IntoView {
 
 /// The steps, each with how far it is.
 #[component]
-pub fn Steps(#[prop(into)] steps: Signal<Vec<(Step, StepState)>>) -> impl IntoView {
+pub fn Steps(#[prop(into)] steps: Seen<Vec<(Step, StepState)>>) -> impl IntoView {
     view! {
         <ol class="steps">
             {move || {
@@ -48,7 +49,7 @@ pub fn Steps(#[prop(into)] steps: Signal<Vec<(Step, StepState)>>) -> impl IntoVi
     }
 }
 
-fn mark(state: StepState) -> impl IntoView {
+fn mark(state: StepState) -> AnyView {
     match state {
         StepState::Completed => view! { <Icon symbol=Symbol::Check/> }.into_any(),
         StepState::Failed => view! { <Icon symbol=Symbol::Cross/> }.into_any(),

@@ -8,9 +8,10 @@ use release_manager::time::Timestamp;
 use release_manager::views::Comparison;
 use release_manager::watched::{After, Drift, Lead, ServiceDrift, Soak};
 
-use super::basics::{Age, Badge, Field};
-use super::comparison::Fields;
+use super::basics::{Age, Badge, Elapsed, Field};
 use super::icon::{Icon, Symbol};
+use super::plan::Fields;
+use super::reactive::{Seen, memo};
 use crate::clock::use_clock;
 use crate::live::use_live;
 use crate::view::{self, Tone};
@@ -21,7 +22,7 @@ pub fn LeadNote(environment: EnvironmentName) -> impl IntoView {
     let live = use_live();
     let lead = {
         let environment = environment.clone();
-        Memo::new(move |_| live.environment(&environment, |known| known.watched.lead.clone()))
+        memo(move || live.environment(&environment, |known| known.watched.lead.clone()))
     };
     view! {
         {move || match lead.get() {
@@ -34,7 +35,7 @@ pub fn LeadNote(environment: EnvironmentName) -> impl IntoView {
                         "). Stop one of the two."
                     </p>
                 </section>
-            }),
+            }.into_any()),
             _ => None,
         }}
     }
@@ -44,10 +45,10 @@ pub fn LeadNote(environment: EnvironmentName) -> impl IntoView {
 #[component]
 pub fn DriftNote(environment: EnvironmentName) -> impl IntoView {
     let live = use_live();
-    let drift = Memo::new(move |_| live.environment(&environment, |known| known.watched.drift.clone()));
-    let checked_at = Memo::new(move |_| drift.with(|drift| drift.as_ref()?.checked_at));
+    let drift = memo(move || live.environment(&environment, |known| known.watched.drift.clone()));
+    let checked_at = memo(move || drift.with(|drift| drift.as_ref()?.checked_at));
     // That it was looked at again must not close what somebody has opened.
-    let found = Memo::new(move |_| {
+    let found = memo(move || {
         let drift = drift.get().filter(|drift| !drift.services.is_empty())?;
         Some(Drift { checked_at: None, ..drift })
     });
@@ -56,7 +57,7 @@ pub fn DriftNote(environment: EnvironmentName) -> impl IntoView {
     }
 }
 
-fn drifted(drift: Drift, checked_at: Memo<Option<Timestamp>>) -> impl IntoView {
+fn drifted(drift: Drift, checked_at: Seen<Option<Timestamp>>) -> AnyView {
     let count = view::count(drift.services.len(), "service differs", "services differ");
     let items = drift.services.into_iter().map(|(service, drift)| {
         let said = view::drift(&drift);
@@ -82,16 +83,17 @@ fn drifted(drift: Drift, checked_at: Memo<Option<Timestamp>>) -> impl IntoView {
             </summary>
             <ul>{items.collect_view()}</ul>
             {drift.not_healed.map(|why| view! { <p class="wrap">{format!("Not brought back: {why}.")}</p> })}
-            {move || checked_at.get().map(|at| view! { <p class="muted">"Looked at " <Age at/></p> })}
+            {move || checked_at.get().map(|at| view! { <p class="muted">"Looked at " <Age at/></p> }.into_any())}
         </details>
     }
+    .into_any()
 }
 
 /// The services whose success did not last.
 #[component]
 pub fn AfterNotes(environment: EnvironmentName) -> impl IntoView {
     let live = use_live();
-    let lost = Memo::new(move |_| {
+    let lost = memo(move || {
         let probation = live.environment(&environment, |known| known.watched.probation.clone()).unwrap_or_default();
         let lost = probation.into_iter().filter_map(|(service, kept)| Some((service, kept.deployment, kept.after?)));
         lost.collect::<Vec<(ServiceName, DeploymentId, After)>>()
@@ -115,7 +117,7 @@ pub fn AfterNotes(environment: EnvironmentName) -> impl IntoView {
                 <h3><Icon symbol=Symbol::Warning/>"Degraded after success"</h3>
                 <ul>{lost.get().into_iter().map(item).collect_view()}</ul>
             </section>
-        })}
+        }.into_any())}
     }
 }
 
@@ -152,17 +154,24 @@ pub fn AfterView(after: After) -> impl IntoView {
 pub fn Watching(deployment: DeploymentId, service: ServiceName) -> impl IntoView {
     let live = use_live();
     let clock = use_clock();
-    let until = Memo::new(move |_| {
+    let until = memo(move || {
         live.read(|live| {
             let all = live.environments.values().filter_map(|known| known.watched.probation.get(&service));
             all.filter(|kept| kept.deployment == deployment && kept.after.is_none()).map(|kept| kept.until).next()
         })
         .flatten()
     });
-    let left = Memo::new(move |_| until.get().map(|until| until.seconds_since(clock.now())).filter(|left| *left > 0.0));
+    let left = memo(move || {
+        let left = until.get()?.seconds_since(clock.now());
+        (left > 0.0).then(|| view::duration(left))
+    });
     view! {
-        {move || left.get().map(|left| view! {
-            <p class="muted line-message">{format!("Watched on for another {}.", view::duration(left))}</p>
+        {move || left.get().map(|left| {
+            let end = until.get_untracked().map(|until| until.as_millis().to_string());
+            view! {
+                <p class="muted line-message">"Watched on for another " <span data-left=end>{left}</span> "."</p>
+            }
+            .into_any()
         })}
     }
 }
@@ -170,10 +179,10 @@ pub fn Watching(deployment: DeploymentId, service: ServiceName) -> impl IntoView
 /// How the versions that would be promoted have stood where they come from.
 #[component]
 pub fn SoakNotes(
-    #[prop(into)] comparison: Signal<Comparison>,
-    #[prop(into)] services: Signal<Vec<ServiceName>>,
+    #[prop(into)] comparison: Seen<Comparison>,
+    #[prop(into)] services: Seen<Vec<ServiceName>>,
 ) -> impl IntoView {
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         let wanted = services.get();
         comparison.with(|comparison| {
             let known = wanted.into_iter().filter_map(|service| {
@@ -189,27 +198,26 @@ pub fn SoakNotes(
             <section class="soak" aria-label="How these versions have stood">
                 <h2 class="soak-title">{format!("How these versions have stood in {from}")}</h2>
                 <ul class="soak-list">
-                    {rows.get().into_iter().map(|(service, soak)| soak_line(service, soak)).collect_view()}
+                    {rows.get().into_iter().map(|(service, soak)| soak_line(&service, soak)).collect_view()}
                 </ul>
             </section>
-        })}
+        }.into_any())}
     }
 }
 
-fn soak_line(service: ServiceName, soak: Soak) -> impl IntoView {
-    let clock = use_clock();
-    let since = soak.since;
-    let age = Memo::new(move |_| view::duration(clock.now().seconds_since(since)));
+fn soak_line(service: &ServiceName, soak: Soak) -> AnyView {
+    let still: Option<Timestamp> = None;
     let said = view::soak(&soak);
     let why = soak.last_failure.and_then(|task| task.error);
     view! {
         <li>
             <strong class="name">{service.to_string()}</strong>
             " ran for "
-            {age}
+            <Elapsed from=soak.since to=still/>
             " "
             <Badge tone=said.1 text=said.0/>
             {why.map(|why| view! { " " <span class="error-text wrap">{why}</span> })}
         </li>
     }
+    .into_any()
 }

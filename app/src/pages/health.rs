@@ -9,7 +9,9 @@ use release_manager::release::ServiceVersion;
 use crate::access::use_looker;
 use crate::app_data::use_overview;
 use crate::clock::use_clock;
-use crate::components::{Age, Badge, Empty, Field, HealthDot, Icon, Loaded, PageHead, Symbol, VersionText, follow};
+use crate::components::{
+    Age, Badge, Empty, Field, HealthDot, Icon, Loaded, PageHead, Seen, Symbol, VersionText, follow, memo,
+};
 use crate::live::use_live;
 use crate::rpc;
 use crate::view;
@@ -22,7 +24,7 @@ pub fn HealthPage() -> impl IntoView {
         <PageHead title="Health" lead="Every service as the Swarm shows it, updated by itself."/>
         <Loaded resource=overview let:overview>
             {
-                let names = Memo::new(move |_| {
+                let names = memo(move || {
                     overview.with(|overview| {
                         overview.environments.iter().map(|found| found.name.clone()).collect::<Vec<_>>()
                     })
@@ -46,13 +48,14 @@ fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
     let labelled_by = heading.clone();
     let title = view::title(name.as_str());
     let environment = name.clone();
-    let health = Memo::new(move |_| live.environment(&name, |environment| environment.health.clone()));
-    let checked = Memo::new(move |_| health.with(|health| health.as_ref().and_then(|health| health.checked_at)));
-    let rolled_up = Memo::new(move |_| health.with(|health| health.as_ref().map(view::roll_up)));
-    let names = Memo::new(move |_| health.with(|health| health.as_ref().map(worst_first).unwrap_or_default()));
-    let none = Memo::new(move |_| names.with(Vec::is_empty));
+    let key = name.to_string();
+    let health = memo(move || live.environment(&name, |environment| environment.health.clone()));
+    let checked = memo(move || health.with(|health| health.as_ref().and_then(|health| health.checked_at)));
+    let rolled_up = memo(move || health.with(|health| health.as_ref().map(view::roll_up)));
+    let names = memo(move || health.with(|health| health.as_ref().map(worst_first).unwrap_or_default()));
+    let none = memo(move || names.with(Vec::is_empty));
     view! {
-        <section class="card" aria-labelledby=labelled_by>
+        <section class="card" aria-labelledby=labelled_by data-key=key>
             <header class="card-head">
                 <h2 id=heading>{title}</h2>
                 {move || rolled_up.get().map(|(tone, text)| view! {
@@ -99,8 +102,9 @@ fn worst_first(health: &EnvironmentHealth) -> Vec<ServiceName> {
     names.into_iter().map(|(_, name)| name.clone()).collect()
 }
 
-fn service(environment: EnvironmentName, name: ServiceName, health: Memo<Option<EnvironmentHealth>>) -> impl IntoView {
+fn service(environment: EnvironmentName, name: ServiceName, health: Seen<Option<EnvironmentHealth>>) -> impl IntoView {
     let may_restart = use_looker().may_in(Operation::Restart, &environment);
+    let key = name.to_string();
     let first = ServiceHealth {
         status: HealthStatus::Unknown,
         running: 0,
@@ -115,19 +119,19 @@ fn service(environment: EnvironmentName, name: ServiceName, health: Memo<Option<
         let name = name.clone();
         move || health.with(|health| health.as_ref().and_then(|health| health.services.get(&name).cloned()))
     });
-    let status = Memo::new(move |_| service.with(|service| service.status));
-    let replicas = Memo::new(move |_| service.with(|service| format!("{}/{}", service.running, service.desired)));
-    let version = Memo::new(move |_| {
+    let status = memo(move || service.with(|service| service.status));
+    let replicas = memo(move || service.with(|service| format!("{}/{}", service.running, service.desired)));
+    let version = memo(move || {
         service.with(|service| ServiceVersion::of_image(&service.image).map(|read| read.version.to_string()))
     });
-    let error = Memo::new(move |_| service.with(|service| service.error.clone()));
+    let error = memo(move || service.with(|service| service.error.clone()));
     view! {
-        <li>
+        <li data-key=key>
             <details class="health-item">
                 <summary>
-                    <HealthDot status=Signal::derive(move || Some(status.get()))/>
+                    <HealthDot status=memo(move || Some(status.get()))/>
                     <strong class="name">{name.to_string()}</strong>
-                    <span class="replicas" title="Tasks that run, of those that should">{replicas}</span>
+                    <span class="replicas" title="Tasks that run, of those that should">{move || replicas.get()}</span>
                     <VersionText version/>
                     <Icon symbol=Symbol::Chevron/>
                     {move || error.get().map(|error| view! { <span class="error-text health-error">{error}</span> })}
@@ -167,14 +171,14 @@ fn Restart(environment: EnvironmentName, name: ServiceName) -> impl IntoView {
 }
 
 #[component]
-fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo<Option<String>>) -> impl IntoView {
+fn Details(service: Seen<ServiceHealth>, status: Seen<HealthStatus>, error: Seen<Option<String>>) -> impl IntoView {
     let clock = use_clock();
-    let image = Memo::new(move |_| service.with(|service| service.image.clone()));
-    let since = Memo::new(move |_| service.with(|service| service.running_since));
-    let restarts = Memo::new(move |_| service.with(|service| service.restarts.to_string()));
-    let unreachable = Memo::new(move |_| service.with(|service| service.unreachable));
-    let lost = Memo::new(move |_| unreachable.get() > 0);
-    let uptime = Memo::new(move |_| since.get().map(|since| view::duration(clock.now().seconds_since(since))));
+    let image = memo(move || service.with(|service| service.image.clone()));
+    let since = memo(move || service.with(|service| service.running_since));
+    let restarts = memo(move || service.with(|service| service.restarts.to_string()));
+    let unreachable = memo(move || service.with(|service| service.unreachable));
+    let lost = memo(move || unreachable.get() > 0);
+    let uptime = memo(move || since.get().map(|since| view::duration(clock.now().seconds_since(since))));
     view! {
         <div class="details">
             <dl class="facts">
@@ -191,11 +195,11 @@ fn Details(service: Memo<ServiceHealth>, status: Memo<HealthStatus>, error: Memo
                         None => view! { "—" }.into_any(),
                     }}
                 </Field>
-                <Field label="Restarts in the last hour">{restarts}</Field>
+                <Field label="Restarts in the last hour">{move || restarts.get()}</Field>
                 {move || lost.get().then(|| view! {
                     <Field label="Unreachable">{move || format!("{} on unreachable node", unreachable.get())}</Field>
                 })}
-                <Field label="Image"><code class="wrap">{image}</code></Field>
+                <Field label="Image"><code class="wrap">{move || image.get()}</code></Field>
             </dl>
             {move || error.get().map(|error| view! { <pre class="error-text" tabindex="0">{error}</pre> })}
         </div>

@@ -1,32 +1,26 @@
-//! Every deployment of every service, newest first. Filters stand in the URL; older rows are added to those shown.
+//! Every deployment of every service, newest first. Filters, and how many rows are shown, stand in the URL.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 use release_manager::deployment::{CauseKind, HistoryPage as Rows, HistoryRow, Status};
 use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
 use crate::components::{
     AfterView, Age, Badge, Elapsed, Empty, EvidenceView, Field, Icon, Loaded, Sha, Symbol, VersionText, Versions,
-    follow,
 };
 use crate::error::RpcError;
-use crate::live::use_live;
 use crate::pages::rollback_url;
 use crate::rpc;
-use crate::toasts::use_toasts;
 use crate::view::{self, HistoryQuery, Tone};
 
 /// `/history`
 #[component]
 pub fn HistoryPage() -> impl IntoView {
-    let live = use_live();
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(HistoryQuery::of));
-    let rows = Resource::new(move || (asked.get(), live.epoch()), |(asked, _)| rpc::history(asked.filter()));
-    let older = RwSignal::new(Older::default());
+    let rows = Resource::new(move || asked.get(), |asked| rpc::history(asked.filter()));
     let export = move |format: &'static str| move || asked.with(|asked| asked.export_url(format));
     view! {
         <Title text="History"/>
@@ -42,7 +36,7 @@ pub fn HistoryPage() -> impl IntoView {
         </div>
         <Filters asked overview=use_overview()/>
         <Loaded resource=rows let:rows>
-            <Table page=rows asked older/>
+            <Table page=rows asked/>
         </Loaded>
     }
 }
@@ -50,22 +44,6 @@ pub fn HistoryPage() -> impl IntoView {
 /// A choice or a text for each property; a plain form where there is no WASM.
 #[component]
 fn Filters(asked: Memo<HistoryQuery>, overview: Resource<Result<Overview, RpcError>>) -> impl IntoView {
-    let navigate = StoredValue::new(use_navigate());
-    // One callback for all fields: each changes its part of what is asked for, and the list begins anew.
-    let set = Callback::new(move |(name, value): (&'static str, String)| {
-        let mut next = HistoryQuery { before: None, ..asked.get_untracked() };
-        match name {
-            "environment" => next.environment = value.parse().ok(),
-            "service" => next.service = value.parse().ok(),
-            "status" => next.status = Status::of_word(&value),
-            "cause" => next.cause = CauseKind::of_word(&value),
-            "actor" => value.trim().clone_into(&mut next.actor),
-            "from" => next.from = value,
-            _ => next.to = value,
-        }
-        let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
-        navigate.with_value(|navigate| navigate(&next.url(), options));
-    });
     let statuses = Status::ALL.map(|known| (known.as_str().to_owned(), view::status(known).word.to_owned()));
     let causes = CauseKind::ALL.map(|known| (known.as_str().to_owned(), view::cause_kind(known).to_owned()));
     let status =
@@ -73,33 +51,38 @@ fn Filters(asked: Memo<HistoryQuery>, overview: Resource<Result<Overview, RpcErr
     let cause =
         Signal::derive(move || asked.with(|asked| asked.cause.map(CauseKind::as_str).unwrap_or_default().to_owned()));
     let text = |pick: fn(&HistoryQuery) -> &String| Signal::derive(move || asked.with(|asked| pick(asked).clone()));
+    // On a narrow screen they are folded, unless one of them is set.
+    let open = asked.with_untracked(HistoryQuery::is_narrowed);
     view! {
-        <form class="filters wide" method="get" action="/history" role="search" aria-label="History">
-            <Transition>
-                {move || {
-                    let known = overview.get().and_then(Result::ok);
-                    let environment = Signal::derive(move || {
-                        asked.with(|asked| asked.environment.as_ref().map(ToString::to_string).unwrap_or_default())
-                    });
-                    let service = Signal::derive(move || {
-                        asked.with(|asked| asked.service.as_ref().map(ToString::to_string).unwrap_or_default())
-                    });
-                    view! {
-                        {choice("environment", "Environment", "All environments", environments(known.as_ref()), environment, set)}
-                        {choice("service", "Service", "All services", services(known.as_ref()), service, set)}
-                    }
-                }}
-            </Transition>
-            {choice("status", "Status", "Any status", statuses.to_vec(), status, set)}
-            {choice("cause", "Cause", "Any cause", causes.to_vec(), cause, set)}
-            {field("actor", "search", "By", text(|asked| &asked.actor), set)}
-            {field("from", "date", "From", text(|asked| &asked.from), set)}
-            {field("to", "date", "To", text(|asked| &asked.to), set)}
-            <button class="button before-wasm" type="submit">"Filter"</button>
-            <a class="button small clear" class:hidden=move || !asked.with(HistoryQuery::is_narrowed) href="/history">
-                "Clear"
-            </a>
-        </form>
+        <details class="fold" open=open>
+            <summary class="button small"><Icon symbol=Symbol::Sliders/>"Filters"</summary>
+            <form class="filters wide" method="get" action="/history" role="search" aria-label="History" data-follows="steps">
+                <Transition>
+                    {move || {
+                        let known = overview.get().and_then(Result::ok);
+                        let environment = Signal::derive(move || {
+                            asked.with(|asked| asked.environment.as_ref().map(ToString::to_string).unwrap_or_default())
+                        });
+                        let service = Signal::derive(move || {
+                            asked.with(|asked| asked.service.as_ref().map(ToString::to_string).unwrap_or_default())
+                        });
+                        view! {
+                            {choice("environment", "Environment", "All environments", environments(known.as_ref()), environment)}
+                            {choice("service", "Service", "All services", services(known.as_ref()), service)}
+                        }
+                    }}
+                </Transition>
+                {choice("status", "Status", "Any status", statuses.to_vec(), status)}
+                {choice("cause", "Cause", "Any cause", causes.to_vec(), cause)}
+                {field("actor", "search", "By", text(|asked| &asked.actor))}
+                {field("from", "date", "From", text(|asked| &asked.from))}
+                {field("to", "date", "To", text(|asked| &asked.to))}
+                <button class="button before-wasm" type="submit">"Filter"</button>
+                <a class="button small clear" class:hidden=move || !asked.with(HistoryQuery::is_narrowed) href="/history">
+                    "Clear"
+                </a>
+            </form>
+        </details>
     }
 }
 
@@ -125,7 +108,6 @@ fn choice(
     all: &'static str,
     mut words: Vec<(String, String)>,
     chosen: Signal<String>,
-    set: Callback<(&'static str, String)>,
 ) -> AnyView {
     let asked = chosen.get_untracked();
     if !asked.is_empty() && !words.iter().any(|(word, _)| *word == asked) {
@@ -138,7 +120,7 @@ fn choice(
     view! {
         <label>
             <span class="filter-name">{label}</span>
-            <select name=name on:change=move |event| set.run((name, event_target_value(&event)))>
+            <select name=name>
                 <option value="" selected=move || chosen.with(String::is_empty)>{all}</option>
                 {words.into_iter().map(option).collect_view()}
             </select>
@@ -147,13 +129,7 @@ fn choice(
     .into_any()
 }
 
-fn field(
-    name: &'static str,
-    kind: &'static str,
-    label: &'static str,
-    text: Signal<String>,
-    set: Callback<(&'static str, String)>,
-) -> AnyView {
+fn field(name: &'static str, kind: &'static str, label: &'static str, text: Signal<String>) -> AnyView {
     view! {
         <label>
             <span class="filter-name">{label}</span>
@@ -161,56 +137,19 @@ fn field(
                 type=kind
                 name=name
                 value=text.get_untracked()
-                prop:value=move || text.get()
-                on:change=move |event| set.run((name, event_target_value(&event)))
             />
         </label>
     }
     .into_any()
 }
 
-/// What has been shown of one question besides its newest page.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Older {
-    question: HistoryQuery,
-    rows: Vec<HistoryRow>,
-    more: bool,
-}
-
-impl Older {
-    /// The rows, if they answer this question.
-    fn of(&self, question: &HistoryQuery) -> &[HistoryRow] {
-        if self.question == *question { &self.rows } else { &[] }
-    }
-}
-
 #[component]
-fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>, older: RwSignal<Older>) -> impl IntoView {
-    let rows = Memo::new(move |_| {
-        older.with(|older| page.with(|page| asked.with(|asked| view::merged(&page.rows, older.of(asked)))))
-    });
-    let more = Memo::new(move |_| {
-        let older_more = older.with(|older| asked.with(|asked| (!older.of(asked).is_empty()).then_some(older.more)));
-        older_more.unwrap_or_else(|| page.with(|page| page.more))
-    });
-    let toasts = use_toasts();
-    let load = Action::new(move |(question, before): &(HistoryQuery, i64)| {
-        let (question, before) = (question.clone(), *before);
-        async move {
-            match rpc::history(HistoryQuery { before: Some(before), ..question.clone() }.filter()).await {
-                // Another question may have been asked meanwhile.
-                Ok(found) if asked.with_untracked(|asked| *asked == question) => {
-                    let mut shown = rows.get_untracked();
-                    shown.extend(found.rows);
-                    older.set(Older { question, rows: shown, more: found.more });
-                }
-                Ok(_) => (),
-                Err(error) => toasts.show(Tone::Bad, error.message, None),
-            }
-        }
-    });
-    let next = Memo::new(move |_| rows.with(|rows| rows.last().map(|row| row.id)).filter(|_| more.get()));
-    let next_url = move |before| asked.with(|asked| HistoryQuery { before: Some(before), ..asked.clone() }.url());
+fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>) -> impl IntoView {
+    let rows = Memo::new(move |_| page.with(|page| page.rows.clone()));
+    let next = move || {
+        let last = rows.with(|rows| rows.last().map(|row| row.id));
+        page.with(|page| page.more).then(|| asked.with(|asked| asked.further(last)))
+    };
     let empty = Memo::new(move |_| rows.with(Vec::is_empty));
     let shown = move || {
         let (total, counted) = page.with(|page| (page.total, page.counted));
@@ -236,76 +175,58 @@ fn Table(page: RwSignal<Rows>, asked: Memo<HistoryQuery>, older: RwSignal<Older>
                     </tr>
                 </thead>
                 <For each=move || rows.get() key=|row| row.id let:row>
-                    {history_row(row, rows)}
+                    {history_row(row)}
                 </For>
             </table>
             <footer class="card-foot">
                 <p class="muted" role="status">{shown}</p>
-                {move || next.get().map(|before| view! {
-                    <a class="button before-wasm" href=next_url(before)>"Older"</a>
-                    <button
-                        class="button after-wasm"
-                        type="button"
-                        disabled=move || load.pending().get()
-                        on:click=move |_| {
-                            load.dispatch((asked.get_untracked(), before));
-                        }
-                    >
-                        {move || if load.pending().get() { "Loading…" } else { "Load more" }}
-                    </button>
+                {move || next().map(|further| view! {
+                    <a class="button" href=further.url>{further.title}</a>
                 })}
             </footer>
         </div>
     }
 }
 
-fn history_row(first: HistoryRow, rows: Memo<Vec<HistoryRow>>) -> impl IntoView {
-    let id = first.id;
-    let row = follow(first.clone(), move || rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let open = RwSignal::new(false);
-    let details = format!("details-{id}");
-    let status = Memo::new(move |_| row.with(|row| row.status));
-    let degraded = Memo::new(move |_| row.with(|row| row.after.is_some()));
-    let label = format!("Details of {} {} in {}", first.service, first.version, first.environment);
-    let version = Signal::stored(Some(first.version.to_string()));
+fn history_row(row: HistoryRow) -> impl IntoView {
+    let (key, id) = (row.id.to_string(), format!("details-{}", row.id));
+    let label = format!("Details of {} {} in {}", row.service, row.version, row.environment);
+    let version = Some(row.version.to_string());
+    let degraded = row.after.is_some();
+    let said = view::status(row.status);
+    let deployment = format!("/deployments/{}", row.deployment);
     view! {
-        <tbody role="rowgroup" class:open=open>
+        <tbody role="rowgroup" data-key=key>
             <tr role="row">
-                <td role="cell" data-label="Environment">{first.environment.to_string()}</td>
+                <td role="cell" data-label="Environment">{row.environment.to_string()}</td>
                 <th role="rowheader" scope="row" class="name">
-                    <a class="name" href=format!("/services/{}", first.service)>{first.service.to_string()}</a>
+                    <a class="name" href=format!("/services/{}", row.service)>{row.service.to_string()}</a>
                 </th>
                 <td role="cell" data-label="Version"><VersionText version/></td>
                 <td role="cell" data-label="Status">
-                    {move || {
-                        let said = view::status(status.get());
-                        view! { <Badge tone=said.tone text=said.word/> }
-                    }}
-                    {move || degraded.get().then(|| view! {
+                    <Badge tone=said.tone text=said.word/>
+                    {degraded.then(|| view! {
                         <Badge tone=Tone::Bad text="Degraded since" title="A task ended after the deployment had succeeded"/>
                     })}
                 </td>
                 <td role="cell" data-label="Time">
-                    <a class="quiet" href=format!("/deployments/{}", first.deployment)><Age at=first.started_at/></a>
+                    <a class="quiet" href=deployment><Age at=row.started_at/></a>
                 </td>
-                <td role="cell" data-label="By">{view::actor(&first.actor)}</td>
+                <td role="cell" data-label="By">{view::actor(&row.actor)}</td>
                 <td role="cell" class="row-action">
                     <button
-                        class="icon-button expand"
+                        class="icon-button expand after-wasm"
                         type="button"
                         aria-label=label
-                        aria-expanded=move || open.get().to_string()
-                        aria-controls=details.clone()
-                        on:click=move |_| open.update(|open| *open = !*open)
+                        aria-expanded="false"
+                        aria-controls=id.clone()
                     >
                         <Icon symbol=Symbol::Chevron/>
                     </button>
                 </td>
             </tr>
-            <tr role="row" class="details-row" id=details class:hidden=move || !open.get()>
-                <td role="cell" colspan="7">
-                    {move || open.get().then(|| row_details(row.get()))}
-                </td>
+            <tr role="row" class="details-row" id=id hidden=true data-opened-by="button">
+                <td role="cell" colspan="7">{row_details(row)}</td>
             </tr>
         </tbody>
     }

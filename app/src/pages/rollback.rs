@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
+use leptos_router::hooks::{use_params_map, use_query_map};
 use release_manager::diff::Finding;
 use release_manager::names::{DeploymentId, EnvironmentName, ServiceName};
 use release_manager::views::{Comparison, RollbackPlan};
 
-use crate::components::{Age, Banner, ChangeTable, Choice, Findings, Icon, Loaded, PageHead, PlanDetails, Symbol};
+use crate::components::{
+    Age, Banner, ChangeTable, Choice, Findings, Icon, Loaded, PageHead, PlanDetails, Symbol, memo,
+};
 use crate::error::{RpcError, RpcErrorKind};
-use crate::live::use_live;
 use crate::pages::NotFoundPage;
 use crate::rpc;
 use crate::view::{self, Tone};
@@ -45,22 +45,15 @@ fn chosen_in(services: Option<Vec<String>>) -> BTreeSet<ServiceName> {
 
 #[component]
 fn Rollback(environment: EnvironmentName, to: DeploymentId) -> impl IntoView {
-    let live = use_live();
     let query = use_query_map();
-    let again = RwSignal::new(0_u32);
     let chosen = Memo::new(move |_| query.with(|query| chosen_in(query.get_all("services"))));
     let url = rollback_url(&environment, to);
     let target = environment.clone();
-    let everything = Resource::new(
-        move || (live.epoch(), again.get()),
-        move |_| rpc::rollback_plan(target.clone(), to, true, Vec::new()),
-    );
+    let everything = Resource::new(|| (), move |()| rpc::rollback_plan(target.clone(), to, true, Vec::new()));
     let target = environment.clone();
     let plan = Resource::new(
-        move || (live.epoch(), again.get(), chosen.get()),
-        move |(_, _, services)| {
-            rpc::rollback_plan(target.clone(), to, services.is_empty(), services.into_iter().collect())
-        },
+        move || chosen.get(),
+        move |services| rpc::rollback_plan(target.clone(), to, services.is_empty(), services.into_iter().collect()),
     );
     view! {
         <PageHead
@@ -72,7 +65,7 @@ fn Rollback(environment: EnvironmentName, to: DeploymentId) -> impl IntoView {
             <Services everything chosen url=url.clone()/>
         </Loaded>
         <Loaded resource=plan let:plan>
-            <Plan plan chosen again/>
+            <Plan plan chosen/>
         </Loaded>
     }
 }
@@ -97,30 +90,18 @@ fn Release(everything: RwSignal<RollbackPlan>) -> impl IntoView {
 /// What would change, service by service; those that are ticked go back alone.
 #[component]
 fn Services(everything: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>, url: String) -> impl IntoView {
-    let navigate = StoredValue::new(use_navigate());
-    let base = StoredValue::new(url.clone());
-    let comparison = Signal::derive(move || everything.with(|plan| plan.comparison.clone()));
+    let comparison = memo(move || everything.with(|plan| plan.comparison.clone()));
     let choose = Choice {
         chosen: Callback::new(move |service: ServiceName| chosen.with(|chosen| chosen.contains(&service))),
-        choose: Callback::new(move |(service, wanted): (ServiceName, bool)| {
-            let mut services = chosen.get_untracked();
-            if wanted {
-                services.insert(service);
-            } else {
-                services.remove(&service);
-            }
-            let query: Vec<String> = services.iter().map(|service| format!("services={service}")).collect();
-            let address = base.with_value(|base| format!("{base}?{}", query.join("&")));
-            let options = NavigateOptions { scroll: false, replace: true, ..NavigateOptions::default() };
-            navigate.with_value(|navigate| navigate(&address, options));
-        }),
+        // The form does.
+        choose: Callback::new(|_| ()),
     };
     let summary = move || match chosen.with(BTreeSet::len) {
         0 => "Everything goes back. Tick services to take back only those.".to_owned(),
         number => format!("Only {} goes back.", view::count(number, "service", "services")),
     };
     view! {
-        <form class="card" method="get" action=url>
+        <form class="card" method="get" action=url data-follows="fields">
             <ChangeTable comparison choose/>
             <footer class="card-foot">
                 <p class="muted" role="status">{summary}</p>
@@ -132,12 +113,10 @@ fn Services(everything: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceNam
 
 /// The plan for what is chosen, and the order.
 #[component]
-fn Plan(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>, again: RwSignal<u32>) -> impl IntoView {
-    let part = move |pick: fn(&Comparison) -> &Vec<Finding>| {
-        Signal::derive(move || plan.with(|plan| pick(&plan.comparison).clone()))
-    };
-    let actions =
-        Signal::derive(move || plan.with(|plan| plan.comparison.actions.clone().into_iter().collect::<Vec<_>>()));
+fn Plan(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>) -> impl IntoView {
+    let part =
+        move |pick: fn(&Comparison) -> &Vec<Finding>| memo(move || plan.with(|plan| pick(&plan.comparison).clone()));
+    let actions = memo(move || plan.with(|plan| plan.comparison.actions.clone().into_iter().collect::<Vec<_>>()));
     view! {
         <section class="card" aria-labelledby="plan-title">
             <header class="card-head"><h2 id="plan-title">"Plan"</h2></header>
@@ -147,13 +126,13 @@ fn Plan(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>, again
                 <p class="muted card-note">"No service would be touched."</p>
             })}
             <PlanDetails actions/>
-            <Order plan chosen again/>
+            <Order plan chosen/>
         </section>
     }
 }
 
 #[component]
-fn Order(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>, again: RwSignal<u32>) -> impl IntoView {
+fn Order(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>) -> impl IntoView {
     let rollback = ServerAction::<rpc::Rollback>::new();
     let (environment, to) = plan.with_untracked(|plan| (plan.comparison.to.to_string(), plan.to));
     let seen = move || plan.with(|plan| plan.comparison.plan_hash.clone());
@@ -164,11 +143,6 @@ fn Order(plan: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceName>>, agai
         })
     };
     let refused = move || rollback.value().get().and_then(Result::err);
-    Effect::new(move |_| {
-        if refused().is_some_and(|error| error.kind == RpcErrorKind::Stale) {
-            again.update(|again| *again += 1);
-        }
-    });
     view! {
         <footer class="card-foot">
             <div role="alert">{move || refused().map(refusal)}</div>

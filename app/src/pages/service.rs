@@ -2,13 +2,12 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use release_manager::health::ServiceHealth;
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
 use crate::clock::use_clock;
-use crate::components::{Drawn, Empty, HealthDot, Loaded, LogView, PageHead, Symbol, VersionText};
+use crate::components::{Drawn, Empty, HealthDot, Loaded, LogPlace, PageHead, Symbol, VersionText, memo};
 use crate::live::use_live;
 use crate::pages::NotFoundPage;
 use crate::rpc;
@@ -18,9 +17,8 @@ use crate::view;
 #[component]
 pub fn ServicePage() -> impl IntoView {
     let params = use_params_map();
-    let service = Memo::new(move |_| {
-        params.with(|params| params.get_str("service").and_then(|name| name.parse::<ServiceName>().ok()))
-    });
+    let service =
+        memo(move || params.with(|params| params.get_str("service").and_then(|name| name.parse::<ServiceName>().ok())));
     move || match service.get() {
         Some(service) => view! { <Service service/> }.into_any(),
         None => view! { <NotFoundPage/> }.into_any(),
@@ -29,36 +27,21 @@ pub fn ServicePage() -> impl IntoView {
 
 #[component]
 fn Service(service: ServiceName) -> impl IntoView {
-    let live = use_live();
     let overview = use_overview();
-    // How it is in all environments: when that changes, its tasks have.
-    let health = {
-        let service = service.clone();
-        Memo::new(move |_| {
-            let of_all = |live: &release_manager::live::Live| {
-                let known = live.environments.values().filter_map(|known| known.health.services.get(&service).cloned());
-                known.collect::<Vec<ServiceHealth>>()
-            };
-            live.read(of_all)
-        })
-    };
     let asked = |service: &ServiceName| {
         let service = service.clone();
         move || service.clone()
     };
     let (for_timeline, for_tasks, for_spec) = (asked(&service), asked(&service), asked(&service));
-    let timeline = Resource::new(move || live.epoch(), move |_| rpc::timeline(for_timeline()));
-    let tasks = Resource::new(move || (live.epoch(), health.get()), move |_| rpc::tasks(for_tasks()));
-    let spec = Resource::new(move || live.epoch(), move |_| rpc::spec(for_spec()));
+    let timeline = Resource::new(|| (), move |()| rpc::timeline(for_timeline()));
+    let tasks = Resource::new(|| (), move |()| rpc::tasks(for_tasks()));
+    let spec = Resource::new(|| (), move |()| rpc::spec(for_spec()));
     let running = {
-        let service = service.clone();
-        Memo::new(move |_| {
-            let of_all = |live: &release_manager::live::Live| {
-                let known = live.environments.iter().filter(|(_, known)| known.health.services.contains_key(&service));
-                known.map(|(name, _)| name.clone()).collect::<Vec<EnvironmentName>>()
-            };
-            live.read(of_all).unwrap_or_default()
-        })
+        let of_all = |live: &release_manager::live::Live| {
+            let known = live.environments.iter().filter(|(_, known)| known.health.services.contains_key(&service));
+            known.map(|(name, _)| name.clone()).collect::<Vec<EnvironmentName>>()
+        };
+        use_live().read(of_all).unwrap_or_default()
     };
     let history = format!("/history?service={service}");
     let name = service.clone();
@@ -80,9 +63,7 @@ fn Service(service: ServiceName) -> impl IntoView {
         <section class="card" aria-labelledby="log-title">
             <header class="card-head"><h2 id="log-title">"Log"</h2></header>
             <p class="muted card-note before-wasm">"The log is live, so it needs scripts. The REST API has the last lines."</p>
-            <div class="after-wasm">
-                <LogView service environments=running/>
-            </div>
+            <LogPlace service environments=running/>
         </section>
         <section class="card" aria-labelledby="spec-title">
             <header class="card-head"><h2 id="spec-title">"Running spec"</h2></header>
@@ -94,12 +75,12 @@ fn Service(service: ServiceName) -> impl IntoView {
 /// Version and health in each environment.
 #[component]
 fn Environments(overview: RwSignal<Overview>, service: ServiceName) -> impl IntoView {
-    let names = Memo::new(move |_| {
+    let names = memo(move || {
         overview.with(|overview| overview.environments.iter().map(|known| known.name.clone()).collect::<Vec<_>>())
     });
     let known = {
         let service = service.clone();
-        Memo::new(move |_| {
+        memo(move || {
             overview.with(|overview| {
                 let mut releases = overview.environments.iter().filter_map(|known| known.release.as_ref());
                 releases.any(|release| release.services.contains_key(&service))
@@ -124,18 +105,18 @@ fn place(name: EnvironmentName, service: ServiceName, overview: RwSignal<Overvie
     let title = view::title(name.as_str());
     let version = {
         let (name, service) = (name.clone(), service.clone());
-        Memo::new(move |_| {
+        memo(move || {
             overview.with(|overview| {
                 let known = overview.environments.iter().find(|known| known.name == name)?.release.as_ref()?;
                 known.services.get(&service).map(|known| known.version.to_string())
             })
         })
     };
-    let health = Memo::new(move |_| {
+    let health = memo(move || {
         live.environment(&name, |environment| environment.health.services.get(&service).cloned()).flatten()
     });
-    let status = Memo::new(move |_| health.with(|health| health.as_ref().map(|health| health.status)));
-    let text = Memo::new(move |_| {
+    let status = memo(move || health.with(|health| health.as_ref().map(|health| health.status)));
+    let text = memo(move || {
         health.with(|health| match health {
             Some(health) => {
                 let tasks = format!("{}/{} tasks", health.running, health.desired);
@@ -147,7 +128,7 @@ fn place(name: EnvironmentName, service: ServiceName, overview: RwSignal<Overvie
             None => "not running".to_owned(),
         })
     });
-    let error = Memo::new(move |_| health.with(|health| health.as_ref().and_then(|health| health.error.clone())));
+    let error = memo(move || health.with(|health| health.as_ref().and_then(|health| health.error.clone())));
     view! {
         <li class="card service-environment">
             <p class="service-environment-head">
@@ -155,7 +136,7 @@ fn place(name: EnvironmentName, service: ServiceName, overview: RwSignal<Overvie
                 <strong>{title}</strong>
                 <VersionText version/>
             </p>
-            <p class="muted">{text}</p>
+            <p class="muted">{move || text.get()}</p>
             {move || error.get().map(|error| view! { <p class="error-text wrap">{error}</p> })}
         </li>
     }

@@ -1,6 +1,10 @@
 //! How things are said: words, tones and ages. Pure functions, so that the same thing is said the same way everywhere.
 
 mod filter;
+#[cfg(feature = "ssr")]
+mod history;
+mod log;
+mod outcomes;
 mod places;
 mod progress;
 mod span;
@@ -8,7 +12,11 @@ mod time;
 mod versions;
 mod words;
 
-pub use filter::{HistoryQuery, ServiceFilter, ServiceState, encoded, merged};
+pub use filter::{ServiceFilter, ServiceState, encoded};
+#[cfg(feature = "ssr")]
+pub use history::{Further, HistoryQuery};
+pub use log::{LOG_LINES, Log, LogLine, make_room};
+pub use outcomes::{Stands, ended};
 pub use places::{Place, matching, places};
 pub use progress::{ServiceLine, counts, lines, percent, steps};
 pub use span::Span;
@@ -87,13 +95,11 @@ pub fn services(
     environment: &EnvironmentView,
     health: Option<&EnvironmentHealth>,
 ) -> BTreeMap<ServiceName, ServiceRow> {
-    let released = environment.release.iter().flat_map(|release| &release.services);
-    let mut rows: BTreeMap<ServiceName, ServiceRow> = released
-        .map(|(name, version)| {
-            let version = Some(version.version.to_string());
-            (name.clone(), ServiceRow { version, newer: environment.newer.contains(name), health: None })
-        })
-        .collect();
+    let mut rows = BTreeMap::new();
+    for (name, version) in environment.release.iter().flat_map(|release| &release.services) {
+        let version = Some(version.version.to_string());
+        rows.insert(name.clone(), ServiceRow { version, newer: environment.newer.contains(name), health: None });
+    }
     for (name, health) in health.into_iter().flat_map(|health| &health.services) {
         let row = rows.entry(name.clone()).or_insert_with(|| {
             let version = ServiceVersion::of_image(&health.image).map(|read| read.version.to_string());
@@ -109,7 +115,11 @@ pub fn changed(comparison: &Comparison) -> BTreeSet<ServiceName> {
     let differs = |change: &&release_manager::diff::ServiceChange| {
         change.change_type != ChangeType::NoChange || comparison.actions.contains_key(&change.service)
     };
-    comparison.changes.iter().filter(differs).map(|change| change.service.clone()).collect()
+    let mut changed = BTreeSet::new();
+    for change in comparison.changes.iter().filter(differs) {
+        changed.insert(change.service.clone());
+    }
+    changed
 }
 
 /// The services that a plan takes out.

@@ -1,14 +1,15 @@
 //! Where the palette leads to.
 
 use release_manager::views::Overview;
+use serde::{Deserialize, Serialize};
 
 /// A place to go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// What it is called.
     pub name: String,
     /// What kind of place it is.
-    pub kind: &'static str,
+    pub kind: String,
     /// Where it is.
     pub href: String,
 }
@@ -24,7 +25,7 @@ const PAGES: [(&str, &str); 6] = [
 
 /// Every page, every promotion, the history of every environment, and every service.
 pub fn places(overview: Option<&Overview>) -> Vec<Place> {
-    let place = |name: String, kind, href| Place { name, kind, href };
+    let place = |name: String, kind: &str, href| Place { name, kind: kind.to_owned(), href };
     let mut places: Vec<Place> =
         PAGES.iter().map(|(name, href)| place((*name).to_owned(), "Page", (*href).to_owned())).collect();
     let environments = overview.map_or(&[][..], |overview| &overview.environments);

@@ -68,11 +68,14 @@ fn name(principal: &Principal) -> String {
 fn PasswordForm() -> impl IntoView {
     let change = ServerAction::<ChangePassword>::new();
     let refused = Signal::derive(move || change.value().get().and_then(Result::err));
-    let done = move || matches!(change.value().get(), Some(Ok(())));
     view! {
         <section class="card" aria-labelledby="password-title">
             <header class="card-head"><h2 id="password-title">"Password"</h2></header>
-            <ActionForm action=change attr:class="form">
+            <ActionForm
+                action=change
+                attr:class="form"
+                attr:data-done="Your password is changed, and every other session has ended."
+            >
                 <label class="form-field">
                     <span>"Current password"</span>
                     <input type="password" name="current" autocomplete="current-password" required/>
@@ -86,9 +89,6 @@ fn PasswordForm() -> impl IntoView {
                     <input type="password" name="again" autocomplete="new-password" minlength="12" required/>
                 </label>
                 <RefusedText error=refused/>
-                <p role="status" class="muted">
-                    {move || done().then_some("Your password is changed, and every other session has ended.")}
-                </p>
                 <button class="button primary" type="submit" disabled=move || change.pending().get()>
                     "Change password"
                 </button>
@@ -125,7 +125,7 @@ fn Sessions() -> impl IntoView {
 fn line(session: Session, end: ServerAction<EndOwnSessions>) -> impl IntoView {
     let agent = if session.agent.is_empty() { "an unknown browser".to_owned() } else { session.agent };
     view! {
-        <li class="line">
+        <li class="line" data-key=session.id.to_string()>
             <div class="line-head">
                 <strong>{session.address}</strong>
                 {session.is_this.then(|| view! { <Badge tone=Tone::Good text="this one"/> })}

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use release_manager::access::Token;
-use release_manager::time::Timestamp;
 
 use super::forms::{GrantFields, RefusedText};
 use crate::clock::use_clock;
@@ -21,17 +20,17 @@ pub fn TokensPage() -> impl IntoView {
     let revoke = ServerAction::<RevokeToken>::new();
     let all = Resource::new(move || (create.version().get(), revoke.version().get()), |_| tokens());
     let refused = Signal::derive(move || revoke.value().get().and_then(Result::err));
-    let fresh = move || create.value().get().and_then(Result::ok);
     view! {
         <SettingsFrame title="API tokens">
             <p class="muted">"For programs. History names what a token does after the token."</p>
             <div role="status">
-                {move || fresh().map(|secret| view! {
+                // The browser writes it there; no page repeats it.
+                <div id="fresh-token" hidden=true data-client="">
                     <Banner tone=Tone::Good symbol=Symbol::Check>
                         <strong>"This is the token. It is shown this once: keep it now. "</strong>
-                        <code class="wrap token-secret">{secret}</code>
+                        <code class="wrap token-secret"></code>
                     </Banner>
-                })}
+                </div>
             </div>
             <RefusedText error=refused/>
             <section class="card" aria-labelledby="tokens-title">
@@ -54,8 +53,9 @@ fn line(token: Token, revoke: ServerAction<RevokeToken>) -> impl IntoView {
     let clock = use_clock();
     let expired = Memo::new(move |_| token.expires_at.is_some_and(|end| end <= clock.now()));
     let name = token.name.to_string();
+    let key = name.clone();
     view! {
-        <li class="line">
+        <li class="line" data-key=key>
             <div class="line-head">
                 <strong class="name">{name.clone()}</strong>
                 <code class="muted">{format!("{}…", token.start)}</code>
@@ -88,17 +88,6 @@ fn line(token: Token, revoke: ServerAction<RevokeToken>) -> impl IntoView {
 
 #[component]
 fn Create(create: ServerAction<CreateToken>) -> impl IntoView {
-    let clock = use_clock();
-    let days = RwSignal::new(DAYS[1].0);
-    let expires_at = move || match days.get() {
-        0 => None,
-        days => Some(Timestamp::from_millis(clock.now().as_millis() + days * 24 * 60 * 60 * 1000).to_string()),
-    };
-    let choose = move |event| {
-        if let Ok(chosen) = event_target_value(&event).parse() {
-            days.set(chosen);
-        }
-    };
     let refused = Signal::derive(move || create.value().get().and_then(Result::err));
     view! {
         <section class="card" aria-labelledby="create-title">
@@ -106,7 +95,7 @@ fn Create(create: ServerAction<CreateToken>) -> impl IntoView {
             <p class="muted card-note before-wasm">
                 "A token is shown once, and that needs scripts here. Without them use `release-manager token create`."
             </p>
-            <ActionForm action=create attr:class="form">
+            <ActionForm action=create attr:class="form" attr:data-answer="fresh-token">
                 <label class="form-field">
                     <span>"Name"</span>
                     <input type="text" name="name" autocomplete="off" autocapitalize="none" spellcheck="false" required/>
@@ -114,13 +103,12 @@ fn Create(create: ServerAction<CreateToken>) -> impl IntoView {
                 <GrantFields/>
                 <label class="form-field">
                     <span>"Works for"</span>
-                    <select on:change=choose>
+                    <select name="days">
                         {DAYS.map(|(number, text)| view! {
                             <option value=number.to_string() selected=number == DAYS[1].0>{text}</option>
                         }).collect_view()}
                     </select>
                 </label>
-                {move || expires_at().map(|at| view! { <input type="hidden" name="expires_at" value=at/> })}
                 <RefusedText error=refused/>
                 <button class="button primary" type="submit" disabled=move || create.pending().get()>"Make token"</button>
             </ActionForm>

@@ -59,7 +59,7 @@ fn line(user: User, orders: Orders) -> impl IntoView {
     let disabled = user.disabled_at.is_some();
     let (for_role, for_password, for_door) = (name.clone(), name.clone(), name.clone());
     view! {
-        <li class="line">
+        <li class="line" data-key=name.clone()>
             <div class="line-head">
                 <strong class="name">{name.clone()}</strong>
                 <Badge tone=Tone::Idle text=user.grant.to_string()/>

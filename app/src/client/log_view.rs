@@ -1,76 +1,59 @@
 //! The log of a service, as it is written: live, searchable, and still while one reads.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use leptos::mount::mount_to;
 use leptos::prelude::*;
-use release_manager::access::Operation;
 use release_manager::names::{EnvironmentName, ServiceName};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
-use super::icon::{Icon, Symbol};
-use crate::access::use_looker;
-use crate::view;
+use super::page::all;
+use crate::icon::{Icon, Symbol};
+use crate::view::{self, LOG_LINES, Log, LogLine};
 
-/// More than anybody scrolls through; the oldest go.
-const MOST: usize = 1000;
+/// The logs that are drawn, each into the room that the server has left for it.
+#[derive(Clone, Default)]
+pub(super) struct Logs(Rc<RefCell<Vec<Drawn>>>);
 
-/// One line.
-#[derive(Debug, Clone, PartialEq)]
-struct Line {
-    number: u64,
-    /// The time of day, in UTC.
-    at: String,
-    task: String,
-    /// Whether it went to standard error.
-    error: bool,
-    text: String,
-}
+/// Where a log is drawn, and what ends it when it is dropped.
+type Drawn = (HtmlElement, Box<dyn Any>);
 
-/// What has come so far.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Log {
-    lines: Vec<Line>,
-    next: u64,
-    /// Why nothing more comes.
-    ended: Option<String>,
-}
-
-impl Log {
-    fn add(&mut self, mut line: Line) {
-        line.number = self.next;
-        self.next += 1;
-        self.lines.push(line);
-    }
-
-    /// Puts what came meanwhile behind the rest.
-    fn take_in(&mut self, news: &mut Vec<Line>) {
-        for line in news.drain(..) {
-            self.add(line);
+impl Logs {
+    /// Draws the logs of the page, and ends those of the page before.
+    pub(super) fn settle(&self) {
+        let mut drawn = self.0.borrow_mut();
+        drawn.retain(|(room, _)| room.is_connected());
+        for room in all("[data-log]") {
+            let Ok(room) = room.dyn_into::<HtmlElement>() else { continue };
+            if drawn.iter().any(|(known, _)| known.is_same_node(Some(&room))) {
+                continue;
+            }
+            let text = |name: &str| room.get_attribute(name).unwrap_or_default();
+            let Ok(service) = text("data-log").parse::<ServiceName>() else { continue };
+            let readable = text("data-readable").split(' ').filter_map(|name| name.parse().ok()).collect();
+            let note = text("data-note");
+            let view = mount_to(room.clone(), move || view! { <LogView service readable note/> });
+            drawn.push((room, Box::new(view)));
         }
-        make_room(&mut self.lines);
     }
-}
-
-/// Lets the oldest lines go.
-fn make_room(lines: &mut Vec<Line>) {
-    let beyond = lines.len().saturating_sub(MOST);
-    lines.drain(..beyond);
 }
 
 /// The log of a service in one environment after the other. Nothing is asked of the Engine before somebody wants to see
 /// it.
 #[component]
-pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<EnvironmentName>>) -> impl IntoView {
-    let looker = use_looker();
-    let readable = Memo::new(move |_| {
-        let all = environments.get().into_iter();
-        all.filter(|name| looker.may_in(Operation::ReadLogs, name)).collect::<Vec<EnvironmentName>>()
-    });
-    let note = move || match (environments.with(Vec::is_empty), readable.with(Vec::is_empty)) {
-        (true, _) => "It runs nowhere.",
-        (false, true) => "To read logs one must be a deployer there: ask an admin.",
-        (false, false) => "Choose an environment to see its log as it is written.",
-    };
+fn LogView(
+    service: ServiceName,
+    /// The environments in which one may read it.
+    readable: Vec<EnvironmentName>,
+    /// What is said before one is chosen.
+    note: String,
+) -> impl IntoView {
     let log = RwSignal::new(Log::default());
     // What has come and is not shown yet: shown together, a few times a second, and not at all during a pause.
-    let waiting = RwSignal::new(Vec::<Line>::new());
+    let waiting = RwSignal::new(Vec::<LogLine>::new());
     let shown = RwSignal::new(None::<EnvironmentName>);
     let paused = RwSignal::new(false);
     let search = RwSignal::new(String::new());
@@ -87,9 +70,9 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
         }
     });
     let found = Memo::new(move |_| {
-        let letters = search.with(|search| search.trim().to_lowercase());
+        let letters = search.with(|search| search.trim().to_ascii_lowercase());
         log.with(|log| {
-            let matching = log.lines.iter().filter(|line| line.text.to_lowercase().contains(&letters));
+            let matching = log.lines.iter().filter(|line| line.text.to_ascii_lowercase().contains(&letters));
             matching.cloned().collect::<Vec<_>>()
         })
     });
@@ -97,7 +80,7 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
         let (number, all) = (found.with(Vec::len), log.with(|log| log.lines.len()));
         let held = waiting.with(Vec::len);
         match (number == all, paused.get()) {
-            (_, true) if held == MOST => format!("Paused, {held} lines waiting, the oldest go"),
+            (_, true) if held == LOG_LINES => format!("Paused, {held} lines waiting, the oldest go"),
             (_, true) => format!("Paused, {} waiting", view::count(held, "line", "lines")),
             (true, false) => view::count(all, "line", "lines"),
             (false, false) => format!("{number} of {}", view::count(all, "line", "lines")),
@@ -107,7 +90,7 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
     view! {
         <LogHead readable shown search paused said=Signal::derive(said)/>
         {move || (!open.get()).then(|| view! {
-            <p class="muted card-note">{note}</p>
+            <p class="muted card-note">{note.clone()}</p>
         })}
         <div
             node_ref=list
@@ -139,7 +122,7 @@ pub fn LogView(service: ServiceName, #[prop(into)] environments: Signal<Vec<Envi
 /// Which log, what to look for in it, and whether it stands still.
 #[component]
 fn LogHead(
-    readable: Memo<Vec<EnvironmentName>>,
+    readable: Vec<EnvironmentName>,
     shown: RwSignal<Option<EnvironmentName>>,
     search: RwSignal<String>,
     paused: RwSignal<bool>,
@@ -155,9 +138,7 @@ fn LogHead(
     view! {
         <div class="log-head">
             <div class="segments" role="group" aria-label="Environment of the log">
-                <For each=move || readable.get() key=Clone::clone let:name>
-                    {tab(name)}
-                </For>
+                {readable.into_iter().map(tab).collect_view()}
             </div>
             <label class="search" class:hidden=move || !open.get()>
                 <span class="sr-only">"Search in the log"</span>
@@ -184,18 +165,11 @@ fn LogHead(
     }
 }
 
-#[cfg(feature = "hydrate")]
 fn is_at_end(list: NodeRef<leptos::html::Div>) -> bool {
     list.get_untracked().is_none_or(|list| list.scroll_height() - list.scroll_top() - list.client_height() < 40)
 }
 
-#[cfg(not(feature = "hydrate"))]
-fn is_at_end(_list: NodeRef<leptos::html::Div>) -> bool {
-    true
-}
-
 /// Once the lines stand there.
-#[cfg(feature = "hydrate")]
 fn to_end(list: NodeRef<leptos::html::Div>) {
     request_animation_frame(move || {
         if let Some(list) = list.get_untracked() {
@@ -204,25 +178,6 @@ fn to_end(list: NodeRef<leptos::html::Div>) {
     });
 }
 
-#[cfg(not(feature = "hydrate"))]
-fn to_end(_list: NodeRef<leptos::html::Div>) {}
-
-#[cfg(not(feature = "hydrate"))]
-mod stream {
-    use leptos::prelude::RwSignal;
-
-    use super::{EnvironmentName, Line, Log, ServiceName};
-
-    pub(super) fn follow(
-        _service: ServiceName,
-        _shown: RwSignal<Option<EnvironmentName>>,
-        _log: RwSignal<Log>,
-        _waiting: RwSignal<Vec<Line>>,
-    ) {
-    }
-}
-
-#[cfg(feature = "hydrate")]
 mod stream {
     //! One `EventSource` while an environment is chosen.
 
@@ -234,8 +189,8 @@ mod stream {
     use wasm_bindgen::{JsCast, JsValue};
     use web_sys::{Event, EventSource, MessageEvent};
 
-    use super::{EnvironmentName, Line, Log, ServiceName, make_room};
-    use crate::view;
+    use super::{EnvironmentName, ServiceName};
+    use crate::view::{self, Log, LogLine};
 
     /// Lines that come within this time are shown together.
     const GATHER: Duration = Duration::from_millis(120);
@@ -257,7 +212,7 @@ mod stream {
         service: ServiceName,
         shown: RwSignal<Option<EnvironmentName>>,
         log: RwSignal<Log>,
-        waiting: RwSignal<Vec<Line>>,
+        waiting: RwSignal<Vec<LogLine>>,
     ) {
         let stream = StoredValue::new(None::<SendWrapper<Stream>>);
         Effect::new(move |_| {
@@ -275,11 +230,11 @@ mod stream {
         environment: &EnvironmentName,
         service: &ServiceName,
         log: RwSignal<Log>,
-        waiting: RwSignal<Vec<Line>>,
+        waiting: RwSignal<Vec<LogLine>>,
     ) -> Option<Stream> {
         let source = EventSource::new(&format!("/api/logs/{environment}/{service}?follow=true&tail=200")).ok()?;
-        let gathered = StoredValue::new(Vec::<Line>::new());
-        let add = move |line: Line| {
+        let gathered = StoredValue::new(Vec::<LogLine>::new());
+        let add = move |line: LogLine| {
             let first = gathered.with_value(Vec::is_empty);
             gathered.update_value(|gathered| gathered.push(line));
             if first {
@@ -288,7 +243,7 @@ mod stream {
                     // During a pause nobody takes them in.
                     let _ = waiting.try_update(|waiting| {
                         waiting.extend(lines);
-                        make_room(waiting);
+                        view::make_room(waiting);
                     });
                 };
                 set_timeout(flush, GATHER);
@@ -305,7 +260,7 @@ mod stream {
             on(&source, "skipped", move |data| {
                 let lines = text(data, "lines").parse().unwrap_or_default();
                 let text = format!("{} left out: they came too fast", view::count(lines, "line", "lines"));
-                add(Line { number: 0, at: String::new(), task: String::new(), error: true, text });
+                add(LogLine { number: 0, at: String::new(), task: String::new(), error: true, text });
             }),
             on(&source, "ended", move |data| ended(text(data, "reason"))),
         ];
@@ -325,9 +280,9 @@ mod stream {
         handler
     }
 
-    fn line(data: &JsValue) -> Line {
+    fn line(data: &JsValue) -> LogLine {
         let at = text(data, "at");
-        Line {
+        LogLine {
             number: 0,
             at: at.get(11..19).unwrap_or_default().to_owned(),
             task: text(data, "task").chars().take(6).collect(),
@@ -342,25 +297,11 @@ mod stream {
 
     fn text(data: &JsValue, name: &str) -> String {
         let value = get(data, name);
-        value.as_string().or_else(|| value.as_f64().map(|number| number.to_string())).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_oldest_lines_make_room() {
-        let line = |text: usize| Line {
-            number: 0,
-            at: String::new(),
-            task: String::new(),
-            error: false,
-            text: text.to_string(),
-        };
-        let mut log = Log::default();
-        log.take_in(&mut (0..MOST + 2).map(line).collect());
-        assert_eq!((log.lines.len(), log.lines[0].text.as_str(), log.lines[0].number), (MOST, "2", 2));
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole numbers are sent; to write others takes 6 KB of program"
+        )]
+        let whole = |number: f64| (number as i64).to_string();
+        value.as_string().or_else(|| value.as_f64().map(whole)).unwrap_or_default()
     }
 }

@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 
-use super::icon::{Icon, Symbol};
-use crate::toasts::{Toast, use_toasts};
+use super::toasts::{Toast, use_toasts};
+use crate::icon::{Icon, Symbol};
 use crate::view::Tone;
 
 /// All news, told aloud as they come.
 #[component]
-pub fn ToastRegion() -> impl IntoView {
+pub(super) fn ToastRegion() -> impl IntoView {
     let toasts = use_toasts();
     view! {
         <div class="toasts" role="log" aria-live="polite" aria-label="News">

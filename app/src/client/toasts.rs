@@ -13,37 +13,39 @@ const MOST: usize = 4;
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Toast {
+pub(super) struct Toast {
     /// Its number in this tab.
-    pub id: u32,
+    pub(super) id: u32,
     /// The feeling.
-    pub tone: Tone,
+    pub(super) tone: Tone,
     /// The sentence.
-    pub text: String,
+    pub(super) text: String,
     /// Where to look at it.
-    pub href: Option<String>,
+    pub(super) href: Option<String>,
 }
 
 /// All news that are shown.
 #[derive(Clone, Copy)]
-pub struct Toasts {
+pub(super) struct Toasts {
     shown: RwSignal<Vec<Toast>>,
     next: StoredValue<u32>,
 }
 
 impl Toasts {
     /// Starts without any.
-    pub fn provide() {
-        provide_context(Self { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) });
+    pub(super) fn provide() -> Self {
+        let toasts = Self { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) };
+        provide_context(toasts);
+        toasts
     }
 
     /// What is shown.
-    pub fn shown(self) -> RwSignal<Vec<Toast>> {
+    pub(super) fn shown(self) -> RwSignal<Vec<Toast>> {
         self.shown
     }
 
     /// Shows news.
-    pub fn show(self, tone: Tone, text: impl Into<String>, href: Option<String>) {
+    pub(super) fn show(self, tone: Tone, text: impl Into<String>, href: Option<String>) {
         let id = self.next.get_value();
         self.next.set_value(id + 1);
         let toast = Toast { id, tone, text: text.into(), href };
@@ -58,12 +60,12 @@ impl Toasts {
     }
 
     /// Takes one away.
-    pub fn dismiss(self, id: u32) {
+    pub(super) fn dismiss(self, id: u32) {
         let _ = self.shown.try_update(|shown| shown.retain(|toast| toast.id != id));
     }
 }
 
 /// The news of the page.
-pub fn use_toasts() -> Toasts {
+pub(super) fn use_toasts() -> Toasts {
     expect_context()
 }

@@ -2,12 +2,11 @@
 
 use leptos::html::Dialog;
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
-use release_manager::views::Overview;
+use wasm_bindgen_futures::spawn_local;
 
-use super::icon::{Icon, Symbol};
-use crate::browser;
-use crate::error::RpcError;
+use super::browser;
+use crate::icon::{Icon, Symbol};
+use crate::rpc;
 use crate::view::{self, Place};
 
 /// How many places are shown at once.
@@ -30,21 +29,18 @@ const KEYS: [(&str, &str); 11] = [
 
 /// The palette, the list of keys, and the listener for both.
 #[component]
-pub fn CommandPalette(overview: Resource<Result<Overview, RpcError>>) -> impl IntoView {
+pub(super) fn CommandPalette(
+    /// Leads to an address.
+    go: Callback<String>,
+) -> impl IntoView {
     let palette = NodeRef::<Dialog>::new();
     let keys = NodeRef::<Dialog>::new();
-    let navigate = StoredValue::new(use_navigate());
     let go = Callback::new(move |href: String| {
         browser::close(palette);
-        navigate.with_value(|navigate| navigate(&href, leptos_router::NavigateOptions::default()));
+        go.run(href);
     });
-    let places = RwSignal::new(Vec::new());
-    Effect::new(move |_| {
-        let now = overview.with(|overview| view::places(overview.as_ref().and_then(|known| known.as_ref().ok())));
-        if places.with_untracked(|places| *places != now) {
-            places.set(now);
-        }
-    });
+    let places = RwSignal::new(view::places(None));
+    learn(places);
     listen(palette, keys, places, go);
     view! {
         <Palette dialog=palette places go/>
@@ -65,6 +61,15 @@ pub fn CommandPalette(overview: Resource<Result<Overview, RpcError>>) -> impl In
     }
 }
 
+/// Asks for what there is to go to. What cannot be had just now is asked for again when the palette opens.
+fn learn(places: RwSignal<Vec<Place>>) {
+    spawn_local(async move {
+        if let Ok(known) = rpc::places().await {
+            places.set(known);
+        }
+    });
+}
+
 /// Follows the keys of the whole page. `g` waits for the key after it.
 fn listen(palette: NodeRef<Dialog>, keys: NodeRef<Dialog>, places: RwSignal<Vec<Place>>, go: Callback<String>) {
     let leading = StoredValue::new(false);
@@ -73,6 +78,7 @@ fn listen(palette: NodeRef<Dialog>, keys: NodeRef<Dialog>, places: RwSignal<Vec<
             let key = event.key();
             if (event.ctrl_key() || event.meta_key()) && !event.alt_key() && key.eq_ignore_ascii_case("k") {
                 event.prevent_default();
+                learn(places);
                 return browser::show_modal(palette);
             }
             if event.ctrl_key() || event.meta_key() || event.alt_key() || is_typing(&event) {
@@ -105,18 +111,12 @@ fn listen(palette: NodeRef<Dialog>, keys: NodeRef<Dialog>, places: RwSignal<Vec<
 }
 
 /// Whether the key belongs to a field, or to a dialog that is open.
-#[cfg(feature = "hydrate")]
 fn is_typing(event: &leptos::ev::KeyboardEvent) -> bool {
     use wasm_bindgen::JsCast;
     let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
     element.is_some_and(|element| {
         element.closest("input, textarea, select, [contenteditable], dialog[open]").ok().flatten().is_some()
     })
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn is_typing(_event: &leptos::ev::KeyboardEvent) -> bool {
-    false
 }
 
 /// A field and the places that match what stands in it.
@@ -190,7 +190,7 @@ fn Palette(dialog: NodeRef<Dialog>, places: RwSignal<Vec<Place>>, go: Callback<S
 }
 
 fn symbol(place: &Place) -> Symbol {
-    match place.kind {
+    match place.kind.as_str() {
         "Service" => Symbol::Box,
         "Changes" => Symbol::Promote,
         _ => Symbol::ArrowRight,

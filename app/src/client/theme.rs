@@ -1,13 +1,10 @@
-//! Light, dark, or as the system says. The choice is an attribute of the document that CSS reads; a small script sets
-//! it before the first paint, so that nothing flashes.
+//! Light, dark, or as the system says. The choice is an attribute of the document that CSS reads; a small script of the
+//! document sets it before the first paint, so that nothing flashes.
 
 use leptos::prelude::*;
 
-use crate::components::{Icon, Symbol};
-
-/// Runs in the document's head. It must not fail where storage is forbidden.
-#[cfg(feature = "ssr")]
-pub(crate) const EARLY_SCRIPT: &str = "try{const t=localStorage.getItem('theme');if(t==='light'||t==='dark')document.documentElement.dataset.theme=t}catch{}";
+use super::{document, window};
+use crate::icon::{Icon, Symbol};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Theme {
@@ -44,7 +41,7 @@ impl Theme {
 
 /// A button that goes through the themes.
 #[component]
-pub fn ThemeSwitch() -> impl IntoView {
+pub(super) fn ThemeSwitch() -> impl IntoView {
     let theme = RwSignal::new(Theme::System);
     Effect::new(move |_| theme.set(remembered()));
     let change = move |_| {
@@ -60,12 +57,10 @@ pub fn ThemeSwitch() -> impl IntoView {
     }
 }
 
-#[cfg(feature = "hydrate")]
 fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
 
-#[cfg(feature = "hydrate")]
 fn remembered() -> Theme {
     let stored = storage().and_then(|storage| storage.get_item("theme").ok().flatten());
     match stored.as_deref() {
@@ -76,7 +71,6 @@ fn remembered() -> Theme {
 }
 
 /// Where storage is forbidden or full, the choice holds until the page is left.
-#[cfg(feature = "hydrate")]
 fn remember(theme: Theme) {
     if let Some(storage) = storage() {
         let _ = storage.set_item("theme", theme.name());
@@ -88,11 +82,3 @@ fn remember(theme: Theme) {
         };
     }
 }
-
-#[cfg(not(feature = "hydrate"))]
-fn remembered() -> Theme {
-    Theme::System
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn remember(_theme: Theme) {}
