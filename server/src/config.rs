@@ -4,6 +4,7 @@ mod file;
 mod notify;
 mod pipeline;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use pipeline::default_pipeline;
+pub use pipeline::{EngineAddress, default_pipeline};
+use release_manager::names::StackName;
 use release_manager::pipeline::Pipeline;
 use secrecy::SecretString;
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub poll_interval: Duration,
     /// The Engine.
     pub docker_host: String,
+    /// The Engines of the stacks that run elsewhere.
+    pub engines: BTreeMap<StackName, EngineAddress>,
     /// The database file.
     pub database: PathBuf,
     /// How long a deployment may take.
@@ -103,7 +107,7 @@ impl Config {
             return Err(wrong("STABILITY_SECONDS", &problem));
         }
         let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
-        let (pipeline, targets) = file::read(settings, prefix, repository(&source).as_ref())?;
+        let (pipeline, engines, targets) = file::read(settings, prefix, repository(&source).as_ref())?;
         Ok(Self {
             pipeline,
             targets,
@@ -111,6 +115,7 @@ impl Config {
             public_url: auth.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             poll_interval: seconds(settings, "POLL_INTERVAL_SECONDS", 60, 2, 86_400)?,
             docker_host: docker_host(settings)?,
+            engines,
             database,
             deployment_timeout,
             health_interval: seconds(settings, "HEALTH_CHECK_INTERVAL_SECONDS", 5, 1, 3_600)?,
@@ -196,9 +201,13 @@ fn backups(settings: &dyn Settings) -> Result<Option<BackupSettings>, WrongSetti
     Ok(text(settings, "BACKUP_DIR").map(|directory| BackupSettings { directory: directory.into(), interval, keep }))
 }
 
+fn is_docker_host(host: &str) -> bool {
+    ["unix://", "tcp://", "http://"].iter().any(|scheme| host.starts_with(scheme))
+}
+
 fn docker_host(settings: &dyn Settings) -> Result<String, WrongSetting> {
     let host = text(settings, "DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
-    if ["unix://", "tcp://", "http://"].iter().any(|scheme| host.starts_with(scheme)) {
+    if is_docker_host(&host) {
         return Ok(host);
     }
     Err(wrong("DOCKER_HOST", &format!("`{host}` was read: use unix:///path/to/docker.sock or tcp://host:port")))

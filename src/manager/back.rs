@@ -73,7 +73,7 @@ impl Inner {
     async fn try_return_from(&self, permit: &Permit, id: DeploymentId) -> Result<Option<OpenDeployment>, ManagerError> {
         let Some((by, record)) = self.owed_by(id).await? else { return Ok(None) };
         let environment = self.environment(permit.environment())?;
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let way = way_back(&record, &environment.stack, &live);
         for finding in &way.left {
             warn!(

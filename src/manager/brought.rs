@@ -1,6 +1,5 @@
 //! A stack that somebody brings along: no source says what it should be, but it goes through the same corridor.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -55,13 +54,13 @@ impl Manager {
         let began = Instant::now();
         let mut removed = Vec::new();
         loop {
-            let left = plan::leftovers(stack, &inner.ports.swarm.live(stack).await?);
+            let left = plan::leftovers(stack, &inner.ports.swarm_of(stack).live(stack).await?);
             if left.is_empty() {
                 return Ok(removed);
             }
             let mut trouble = None;
             for leftover in left {
-                match inner.ports.swarm.apply(&leftover.write).await {
+                match inner.ports.swarm_of(stack).apply(&leftover.write).await {
                     Ok(_) if removed.contains(&leftover.what) => (),
                     Ok(_) => removed.push(leftover.what),
                     // A network that was removed is listed until the last container of this node has left it.
@@ -80,7 +79,7 @@ impl Manager {
     /// Follows the Engine's events, and neither source nor health: for a process that lives for one deployment. Ends with
     /// [`Manager::stop`].
     pub fn follow_engine(&self) {
-        self.inner.tasks.spawn(watch::follow_engine(Arc::clone(&self.inner)));
+        watch::follow_engines(&self.inner);
     }
 }
 

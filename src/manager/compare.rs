@@ -143,7 +143,7 @@ impl Manager {
             return Err(ManagerError::Stale(Box::new(comparison)));
         }
         // Only now: a page that shows the plan does not wait for registries.
-        inner.check_images(&mut candidate.plan).await?;
+        inner.check_images(environment, &mut candidate.plan).await?;
         let candidate = candidate.worth_doing()?;
         let new = candidate.deployment(target, Cause::Promotion { from: sides.origin }, actor, inner.ports.clock.now());
         inner.begin(permit, new).await
@@ -180,7 +180,7 @@ impl Inner {
             .map(|(desired, services)| Part { stack: &desired.stack, services: services.clone() })
             .collect();
         let (stack, versions) = promoted(&compose(&environment.stack, &parts), from);
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let mut plan = plan::plan(&stack, &live, Some(&scope));
         if services.is_none() {
             plan::prune(&mut plan, &desired.iter().map(|(desired, _)| &desired.stack).collect::<Vec<_>>(), &live);

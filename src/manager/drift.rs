@@ -86,7 +86,7 @@ impl Inner {
         if parts.is_empty() {
             return Ok(());
         }
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let mut found = BTreeMap::new();
         for part in &parts {
             found.extend(plan::drift(part.expected(), &live));
@@ -274,7 +274,7 @@ impl Inner {
             return Err(ManagerError::HealedBefore);
         }
         // What is live now, under the permit: what was seen before may be gone.
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         self.must_know_writers(environment, &live, drifted).await?;
         let plan = plan::plan(&part.stack, &live, Some(drifted));
         if !plan.blockers.is_empty() {

@@ -68,7 +68,7 @@ impl Inner {
         let mut keeper = keeper.lock().await;
         let mut tries = 0;
         let lead = loop {
-            let seen = self.ports.swarm.lease(&environment.stack).await?;
+            let seen = self.ports.swarm_of(&environment.stack).lease(&environment.stack).await?;
             let (lease, takes) = match keeper.see(&me, seen.as_ref(), self.watcher.started.elapsed()) {
                 Step::Lead => break Lead::Ours,
                 Step::Follow => break self.other(seen.as_ref()),
@@ -76,7 +76,7 @@ impl Inner {
                 Step::Challenge(lease) => (lease, false),
             };
             tries += 1;
-            match self.ports.swarm.put_lease(&environment.stack, &lease, seen.as_ref()).await {
+            match self.ports.swarm_of(&environment.stack).put_lease(&environment.stack, &lease, seen.as_ref()).await {
                 Ok(()) if takes => {
                     keeper.took();
                     break Lead::Ours;

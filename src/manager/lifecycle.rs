@@ -28,7 +28,7 @@ impl Manager {
             inner.take_up(open).await?;
         }
         inner.take_up_returns().await?;
-        inner.keep_running("following the Engine".to_owned(), super::watch::follow_engine);
+        super::watch::follow_engines(inner);
         for environment in inner.settings.pipeline.environments() {
             let what = |what| format!("{what} of {}", environment.name);
             let (of_lead, of_health, of_drift) = (environment.clone(), environment.clone(), environment.clone());

@@ -48,7 +48,8 @@ impl Manager {
         }
         let viewers = std::sync::Arc::clone(&inner.watcher.viewers);
         let viewer = viewers.try_acquire_owned().map_err(|_| ManagerError::TooManyViewers(VIEWERS))?;
-        let lines = inner.ports.swarm.service_logs(&stack.scope(service), tail.min(MOST_LINES), follow).await?;
+        let lines =
+            inner.ports.swarm_of(stack).service_logs(&stack.scope(service), tail.min(MOST_LINES), follow).await?;
         let stopping = stream::once(inner.stop.clone().cancelled_owned()).map(|()| Err(None));
         let lines = lines.map(|line| line.map_err(Some)).chain(stream::once(async { Err(None) }));
         // Whichever ends first ends the whole; the token tells which it was.

@@ -49,7 +49,7 @@ pub use pins::{Resolved, resolve_images};
 pub use readiness::{Condition, Readiness};
 
 use crate::live::Live;
-use crate::names::{DeploymentId, EnvironmentName};
+use crate::names::{DeploymentId, EnvironmentName, StackName};
 use crate::pipeline::{Environment, Pipeline};
 use crate::ports::{Clock, Ledger, Source, Swarm};
 use crate::rollout::Switch;
@@ -64,10 +64,30 @@ pub struct Ports {
     pub source: Arc<dyn Source>,
     /// What does run.
     pub swarm: Arc<dyn Swarm>,
+    /// The Swarms of the stacks that run elsewhere.
+    pub elsewhere: BTreeMap<StackName, Arc<dyn Swarm>>,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// The Swarm in which a stack runs.
+    pub fn swarm_of(&self, stack: &StackName) -> &Arc<dyn Swarm> {
+        self.elsewhere.get(stack).unwrap_or(&self.swarm)
+    }
+
+    /// Every Swarm, once; first the one that most stacks run in.
+    pub(crate) fn swarms(&self) -> Vec<Arc<dyn Swarm>> {
+        let mut swarms = vec![Arc::clone(&self.swarm)];
+        for swarm in self.elsewhere.values() {
+            if !swarms.iter().any(|known| Arc::ptr_eq(known, swarm)) {
+                swarms.push(Arc::clone(swarm));
+            }
+        }
+        swarms
+    }
 }
 
 /// What the manager is told at its start.
@@ -119,7 +139,9 @@ pub(crate) struct Inner {
     cancels: Mutex<BTreeMap<DeploymentId, Switch>>,
     /// Wakes the poller: a webhook, a person, or the end of a deployment.
     look_now: Notify,
-    /// Grows with every change that the Engine tells of.
+    /// What is wrong with each Engine that cannot be used.
+    engines: Mutex<BTreeMap<usize, String>>,
+    /// Grows with every change that an Engine tells of.
     pub(crate) pulse: channel::Sender<u64>,
     /// What the poller concluded last for each environment, so that an unchanged source costs nothing more.
     examined: Mutex<BTreeMap<EnvironmentName, sync::Examined>>,
@@ -142,6 +164,7 @@ impl Manager {
             gates: gates.collect(),
             cancels: Mutex::default(),
             look_now: Notify::new(),
+            engines: Mutex::default(),
             pulse: channel::Sender::new(0),
             examined: Mutex::default(),
             commits: tokio::sync::Mutex::default(),

@@ -58,7 +58,7 @@ impl Inner {
         self.watch_strayed(environment, live, plan, &unproved).await?;
         let mut watched = unproved;
         if owed == Owed::Recovered && !watched.is_empty() {
-            let seen = self.ports.swarm.observe(&environment.stack).await?;
+            let seen = self.ports.swarm_of(&environment.stack).observe(&environment.stack).await?;
             let seen = health::judge_stack(&environment.stack, &seen, self.ports.clock.now());
             watched.retain(|service, _| seen.get(service).is_some_and(|seen| seen.status == HealthStatus::Healthy));
         }

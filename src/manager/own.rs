@@ -13,6 +13,10 @@ use crate::ports::SwarmError;
 impl Inner {
     /// The service of this stack that this process is a task of.
     pub(crate) async fn own_service(&self, stack: &StackName) -> Result<Option<ServiceName>, SwarmError> {
+        // This process runs where most stacks do.
+        if self.ports.elsewhere.contains_key(stack) {
+            return Ok(None);
+        }
         let service = match self.watcher.identity.get().and_then(|known| known.service.clone()) {
             Some(service) => Some(service),
             // A task that has only just started may not be known to the Swarm by its container.

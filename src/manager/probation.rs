@@ -106,7 +106,7 @@ impl Inner {
         now: Timestamp,
     ) {
         for (service, task) in self.relapses(environment, seen, now) {
-            let log_lines = match self.ports.swarm.logs(&task.task, LOG_LINES).await {
+            let log_lines = match self.ports.swarm_of(&environment.stack).logs(&task.task, LOG_LINES).await {
                 Ok(lines) => lines,
                 Err(error) => {
                     debug!(%error, task = task.task, "The log of a task that ended cannot be read");

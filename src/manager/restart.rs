@@ -26,7 +26,7 @@ impl Manager {
         let environment = inner.environment(target)?;
         let permit = inner.permit(target)?;
         inner.adopt(environment).await?;
-        let live = inner.ports.swarm.live(&environment.stack).await?;
+        let live = inner.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let action = restart(&live, &environment.stack, service)?;
         let (release, stack) = inner.with_live(environment, &live, service).await?;
         let new = NewDeployment {

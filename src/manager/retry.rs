@@ -62,7 +62,7 @@ impl Inner {
         let scope: BTreeSet<ServiceName> =
             old.plan.actions.iter().filter_map(|action| action.kind.service()).cloned().collect();
         let stack = compose(&environment.stack, &[Part { stack: &old.stack, services: scope.clone() }]);
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let mut plan = plan::plan(&stack, &live, Some(&scope));
         self.add_owed(environment, &live, &mut plan, Owed::All).await?;
         let candidate =

@@ -166,7 +166,7 @@ impl Inner {
         services: Option<&BTreeSet<ServiceName>>,
     ) -> Result<Candidate, ManagerError> {
         let running = restored.running();
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let live_names: BTreeSet<ServiceName> =
             live.services.keys().filter_map(|full_name| short_name(&environment.stack, full_name)).collect();
         let wanted = &restored.release.services;
@@ -188,7 +188,7 @@ impl Inner {
         self.add_gone(environment, &stack, &live, &mut plan, Some(&scope)).await?;
         note_left(&mut plan, unproved, NOT_PROVED_THEN, false);
         note_left(&mut plan, unstored, NOT_STORED, services.is_some());
-        self.check_images(&mut plan).await?;
+        self.check_images(environment, &mut plan).await?;
         let content_hash = content_hash(&stack)?;
         let restored_services = wanted
             .iter()
@@ -209,7 +209,7 @@ impl Inner {
 
     /// Asks for every image that would be written: one that is gone forbids the deployment, as it would take the old tasks
     /// down for nothing.
-    pub(super) async fn check_images(&self, plan: &mut Plan) -> Result<(), ManagerError> {
+    pub(super) async fn check_images(&self, environment: &Environment, plan: &mut Plan) -> Result<(), ManagerError> {
         let images: Vec<(ServiceName, String)> = plan
             .actions
             .iter()
@@ -219,7 +219,8 @@ impl Inner {
                 Some((action.kind.service()?.clone(), image.to_owned()))
             })
             .collect();
-        let found = try_join_all(images.iter().map(|(_, image)| self.ports.swarm.find_image(image))).await?;
+        let swarm = self.ports.swarm_of(&environment.stack);
+        let found = try_join_all(images.iter().map(|(_, image)| swarm.find_image(image))).await?;
         for ((service, image), presence) in images.into_iter().zip(found) {
             let service = Some(service);
             match presence {

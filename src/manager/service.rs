@@ -17,7 +17,7 @@ impl Manager {
         let mut found = Vec::new();
         for environment in self.inner.settings.pipeline.environments() {
             let full_name = environment.stack.scope(service);
-            let seen = self.inner.ports.swarm.observe(&environment.stack).await?;
+            let seen = self.inner.ports.swarm_of(&environment.stack).observe(&environment.stack).await?;
             if let Some(live) = seen.services.get(&full_name) {
                 found.push(running(environment.name.clone(), full_name, live, &seen));
             }

@@ -225,10 +225,11 @@ impl Inner {
         environment: &Environment,
         desired: Desired,
     ) -> Result<(Release, Stack, Plan, LiveStack), ManagerError> {
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let first = plan::plan(&desired.stack, &live, None);
         let (kept, asked) = images(&desired.stack, &first, &live);
-        let Pins { pinned, missing, unanswered } = pins::of_services(self.ports.swarm.as_ref(), &asked).await?;
+        let Pins { pinned, missing, unanswered } =
+            pins::of_services(self.ports.swarm_of(&environment.stack).as_ref(), &asked).await?;
         let stack = plan::with_pins(&plan::with_pins(&desired.stack, &kept), &pinned);
         let mut plan = plan::plan(&stack, &live, None);
         // Asked again at every poll: an image that is pushed after the revision is deployed then.

@@ -2,6 +2,7 @@
 
 mod commits;
 mod doubts;
+mod elsewhere;
 mod ledger;
 mod mistakes;
 mod orders;
@@ -14,7 +15,7 @@ mod rewritten;
 mod unproved;
 mod vanished;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::deployment::{HistoryFilter, Status};
 use crate::engine::Write;
 use crate::health::HealthStatus;
 use crate::live::Live;
-use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName};
+use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode, OnDrift, OnFailure, Pipeline};
 use crate::ports::{Ledger, Swarm};
 use crate::testing::{FakeLedger, FakeSource, FakeSwarm, TestClock};
@@ -141,9 +142,21 @@ async fn manager_with(
     on_failure: OnFailure,
     adjust: impl FnOnce(&mut Settings),
 ) -> Manager {
+    manager_in(source, swarm, BTreeMap::new(), ledger, on_failure, adjust).await
+}
+
+async fn manager_in(
+    source: &Arc<FakeSource>,
+    swarm: &Arc<FakeSwarm>,
+    elsewhere: BTreeMap<StackName, Arc<dyn Swarm>>,
+    ledger: &Arc<FakeLedger>,
+    on_failure: OnFailure,
+    adjust: impl FnOnce(&mut Settings),
+) -> Manager {
     let ports = Ports {
         source: Arc::<FakeSource>::clone(source),
         swarm: Arc::<FakeSwarm>::clone(swarm),
+        elsewhere,
         ledger: Arc::<FakeLedger>::clone(ledger),
         clock: Arc::new(TestClock::default()),
     };

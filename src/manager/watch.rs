@@ -1,7 +1,7 @@
 //! Following the Swarm: is the Engine there, what changes, how are the services.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -13,7 +13,7 @@ use crate::health::{self, EnvironmentHealth, HealthStatus, ServiceHealth, Tracke
 use crate::names::ServiceName;
 use crate::pipeline::Environment;
 use crate::plan;
-use crate::ports::SwarmError;
+use crate::ports::{Swarm, SwarmError};
 use crate::release::Release;
 use crate::time::Timestamp;
 
@@ -24,15 +24,23 @@ const PROBATION_INTERVAL: Duration = Duration::from_secs(15);
 /// Changes that come within this time are looked at together.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// Follows every Engine for as long as the process lives.
+pub(super) fn follow_engines(inner: &Arc<Inner>) {
+    for (number, swarm) in inner.ports.swarms().into_iter().enumerate() {
+        let what = if number == 0 { "following the Engine".to_owned() } else { format!("following Engine {number}") };
+        inner.keep_running(what, move |inner| follow_engine(inner, number, Arc::clone(&swarm)));
+    }
+}
+
 /// Keeps a stream of changes open and beats the pulse with each; says on the board when the Engine cannot be used.
-pub(super) async fn follow_engine(inner: Arc<Inner>) {
+async fn follow_engine(inner: Arc<Inner>, number: usize, swarm: Arc<dyn Swarm>) {
     loop {
         let trouble = tokio::select! {
             () = inner.stop.cancelled() => return,
-            trouble = follow_once(&inner) => trouble,
+            trouble = follow_once(&inner, number, &swarm) => trouble,
         };
         if let Err(error) = trouble
-            && inner.board.engine_problem(Some(error.to_string()), inner.ports.clock.now())
+            && inner.engine_is(number, Some(error.to_string()))
         {
             warn!(%error, "The Engine cannot be used");
         }
@@ -45,13 +53,13 @@ pub(super) async fn follow_engine(inner: Arc<Inner>) {
 }
 
 /// Ends when the stream does, well or badly.
-async fn follow_once(inner: &Inner) -> Result<(), ManagerError> {
-    let engine = inner.ports.swarm.check().await?;
-    let mut changes = inner.ports.swarm.changes().await?;
-    if inner.board.engine_problem(None, inner.ports.clock.now()) {
+async fn follow_once(inner: &Inner, number: usize, swarm: &Arc<dyn Swarm>) -> Result<(), ManagerError> {
+    let engine = swarm.check().await?;
+    let mut changes = swarm.changes().await?;
+    if inner.engine_is(number, None) {
         info!(%engine, "The Engine can be used again");
     }
-    inner.adopt_all().await?;
+    inner.adopt_all(swarm).await?;
     inner.look_now.notify_one();
     beat(inner);
     while changes.next().await.is_some() {
@@ -127,10 +135,24 @@ impl Inner {
         }
     }
 
-    /// Notes what already runs in environments that have no history.
-    async fn adopt_all(&self) -> Result<(), ManagerError> {
+    /// Notes what is wrong with one Engine, or that nothing is. Returns whether that is news.
+    fn engine_is(&self, number: usize, trouble: Option<String>) -> bool {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(trouble) => drop(engines.insert(number, trouble)),
+            None => drop(engines.remove(&number)),
+        }
+        let all: Vec<&str> = engines.values().map(String::as_str).collect();
+        let message = (!all.is_empty()).then(|| all.join("; "));
+        self.board.engine_problem(message, self.ports.clock.now())
+    }
+
+    /// Notes what already runs in the environments of a Swarm that have no history.
+    async fn adopt_all(&self, swarm: &Arc<dyn Swarm>) -> Result<(), ManagerError> {
         for environment in self.settings.pipeline.environments() {
-            self.adopt(environment).await?;
+            if Arc::ptr_eq(self.ports.swarm_of(&environment.stack), swarm) {
+                self.adopt(environment).await?;
+            }
         }
         Ok(())
     }
@@ -142,7 +164,7 @@ impl Inner {
         {
             return Ok(());
         }
-        let live = self.ports.swarm.live(&environment.stack).await?;
+        let live = self.ports.swarm_of(&environment.stack).live(&environment.stack).await?;
         let services = plan::adopt(&live, &environment.stack);
         if !services.is_empty() {
             info!(environment = %environment.name, services = services.len(), "Adopting a stack that already runs");
@@ -157,7 +179,7 @@ impl Inner {
         let now = self.ports.clock.now();
         let before =
             self.board.subscribe().borrow().environments.get(&environment.name).map(|known| known.health.clone());
-        let seen = match self.ports.swarm.observe(&environment.stack).await {
+        let seen = match self.ports.swarm_of(&environment.stack).observe(&environment.stack).await {
             Ok(observation) => {
                 let mut services = health::judge_stack(&environment.stack, &observation, now);
                 self.follow_tasks(environment, &observation, now, &mut services).await;

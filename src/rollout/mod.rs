@@ -302,7 +302,7 @@ impl<'a> Rollout<'a> {
     }
 
     async fn try_look_before(&mut self) -> Result<Before, SwarmError> {
-        let swarm = &self.inner.ports.swarm;
+        let swarm = self.inner.ports.swarm_of(&self.stack);
         let networks = async {
             match &self.networks {
                 Some(known) => Ok(known.clone()),

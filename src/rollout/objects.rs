@@ -46,7 +46,7 @@ impl Rollout<'_> {
 
     /// The id of an object of that name that carries this stack's label and holds the same: an earlier try has made it.
     async fn own_object(&self, write: &Write) -> Result<Option<String>, SwarmError> {
-        let live = self.inner.ports.swarm.live(&self.stack).await?;
+        let live = self.inner.ports.swarm_of(&self.stack).live(&self.stack).await?;
         let (objects, spec) = match write {
             Write::CreateNetwork { spec } => (live.networks, spec),
             Write::CreateSecret { spec } => (live.secrets, spec),
@@ -67,7 +67,7 @@ impl Rollout<'_> {
     /// Makes the networks anew that a refusal names, where the Engine lists them no more. What goes wrong shows at the next
     /// write of a service.
     pub(super) async fn make_networks_again(&self, refusal: &str) {
-        let Ok(listed) = self.inner.ports.swarm.network_names(&self.stack).await else { return };
+        let Ok(listed) = self.inner.ports.swarm_of(&self.stack).network_names(&self.stack).await else { return };
         for (name, write) in &self.declared_networks {
             if names(refusal, name)
                 && !listed.values().any(|known| known == name)

@@ -51,7 +51,7 @@ impl Rollout<'_> {
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        let seen = match self.inner.ports.swarm.observe(&self.stack).await {
+        let seen = match self.inner.ports.swarm_of(&self.stack).observe(&self.stack).await {
             Ok(seen) => seen,
             Err(error) => return Ok(vec![format!("nobody could look at the services that were not touched: {error}")]),
         };

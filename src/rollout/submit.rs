@@ -49,7 +49,7 @@ impl Rollout<'_> {
     pub(super) async fn send(&self, write: &Write) -> Result<String, SwarmError> {
         let environment = self.inner.environment(self.permit.environment());
         match self.inner.must_lead(environment.map_err(|error| SwarmError::Refused(error.to_string()))?).await {
-            Ok(()) => self.inner.ports.swarm.apply(write).await,
+            Ok(()) => self.inner.ports.swarm_of(&self.stack).apply(write).await,
             Err(ManagerError::Swarm(error)) => Err(error),
             Err(error) => Err(SwarmError::Refused(error.to_string())),
         }
@@ -162,7 +162,7 @@ impl Rollout<'_> {
 
     /// Whether a look shows the write as done. Where nobody can be asked it does not.
     async fn was_done(&self, target: &Target) -> bool {
-        let live = self.inner.ports.swarm.live(&self.stack).await;
+        let live = self.inner.ports.swarm_of(&self.stack).live(&self.stack).await;
         live.is_ok_and(|live| matches!(settled(target, live.services.get(&target.full_name)), Settled::Accepted))
     }
 
@@ -210,7 +210,7 @@ impl Rollout<'_> {
     /// Reads what became of a write in doubt. As long as nobody can be asked, it stays in doubt.
     async fn settle(&self, target: &Target) -> Result<Settled, Interrupted> {
         let live = loop {
-            match self.inner.ports.swarm.live(&self.stack).await {
+            match self.inner.ports.swarm_of(&self.stack).live(&self.stack).await {
                 Ok(live) => break live,
                 Err(_) if !self.is_late() => self.pause().await?,
                 Err(error) => return Ok(Settled::Unknown(error.to_string())),

@@ -74,7 +74,7 @@ impl Rollout<'_> {
     }
 
     async fn look(&mut self) -> Result<(), Interrupted> {
-        let seen = self.inner.ports.swarm.observe(&self.stack).await;
+        let seen = self.inner.ports.swarm_of(&self.stack).observe(&self.stack).await;
         let seen = seen.as_ref().map_err(ToString::to_string);
         let at = self.began.elapsed();
         let mut ended = Vec::new();
@@ -106,7 +106,7 @@ impl Rollout<'_> {
 
     async fn end(&mut self, service: ServiceName, verdict: Verdict, mut evidence: Evidence) -> Result<(), Interrupted> {
         if let Some(task) = &evidence.failing_task {
-            match self.inner.ports.swarm.logs(&task.task, LOG_LINES).await {
+            match self.inner.ports.swarm_of(&self.stack).logs(&task.task, LOG_LINES).await {
                 Ok(lines) => evidence.log_lines = lines,
                 Err(error) => debug!(%error, task = task.task, "The failed task's log cannot be read"),
             }

@@ -74,6 +74,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let ports = Ports {
         source: Arc::new(source),
         swarm: Arc::new(swarm),
+        elsewhere: std::collections::BTreeMap::new(),
         ledger: Arc::<Store>::clone(&store),
         clock: Arc::new(SystemClock),
     };

@@ -1,9 +1,13 @@
 //! The Engine that the settings name.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use release_manager::names::StackName;
 
 use super::Failure;
-use crate::config::Settings;
+use crate::config::{EngineAddress, Settings};
 use crate::swarm::{DockerSwarm, EngineTls};
 
 /// The Engine at `host`. Over TCP it is spoken to with TLS where `DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH` is set, as the
@@ -18,6 +22,34 @@ pub(super) fn connect(settings: &dyn Settings, host: &str) -> Result<DockerSwarm
         }
     };
     connected.map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))
+}
+
+/// The Swarms of the stacks that run elsewhere; one connection for each Engine.
+pub(super) fn elsewhere(
+    engines: &BTreeMap<StackName, EngineAddress>,
+    finish: impl Fn(DockerSwarm) -> Result<DockerSwarm, Failure>,
+) -> Result<BTreeMap<StackName, Arc<DockerSwarm>>, Failure> {
+    let mut connected: BTreeMap<&EngineAddress, Arc<DockerSwarm>> = BTreeMap::new();
+    let mut swarms = BTreeMap::new();
+    for (stack, engine) in engines {
+        let swarm =
+            match connected.get(engine) {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(finish(reach(engine).map_err(|error| {
+                    Failure::setting(format!("CONFIG_FILE: the Engine of stack `{stack}`: {error}"))
+                })?)?),
+            };
+        connected.insert(engine, Arc::clone(&swarm));
+        swarms.insert(stack.clone(), swarm);
+    }
+    Ok(swarms)
+}
+
+fn reach(engine: &EngineAddress) -> Result<DockerSwarm, Box<dyn std::error::Error>> {
+    Ok(match &engine.certificates {
+        None => DockerSwarm::connect(&engine.host)?,
+        Some(directory) => DockerSwarm::connect_tls(&engine.host, EngineTls::in_directory(directory)?)?,
+    })
 }
 
 /// The directory of the certificates; `None` where nobody wants TLS.

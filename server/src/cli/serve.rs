@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use release_manager::manager::{Manager, Ports, Settings as ManagerSettings};
-use release_manager::ports::Source;
+use release_manager::ports::{Source, Swarm};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +88,7 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
         demo: None,
     };
     let swarm = with_registries(engine::connect(&ProcessEnvironment, &config.docker_host)?)?;
+    let elsewhere = engine::elsewhere(&config.engines, with_registries)?;
     let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
     let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;
     let store = Arc::new(open(&config.database).await?);
@@ -100,7 +101,8 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     first_admin(&store, &config.auth).await?;
     let door = Door::new(&store, config.auth, config.listen, tls)?;
     let ledger = Arc::<Store>::clone(&store);
-    let ports = Ports { source, swarm: Arc::new(swarm), ledger, clock: Arc::new(SystemClock) };
+    let elsewhere = elsewhere.into_iter().map(|(stack, swarm)| (stack, swarm as Arc<dyn Swarm>)).collect();
+    let ports = Ports { source, swarm: Arc::new(swarm), elsewhere, ledger, clock: Arc::new(SystemClock) };
     let house = House { store, metrics, outside, backups: config.backups, door };
     serve(ports, settings, house, CancellationToken::new(), || ()).await
 }

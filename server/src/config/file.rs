@@ -1,11 +1,13 @@
 //! The configuration file: what does not fit into an environment variable.
 
-use release_manager::names::RepoPath;
+use std::collections::BTreeMap;
+
+use release_manager::names::{RepoPath, StackName};
 use release_manager::pipeline::Pipeline;
 use serde::Deserialize;
 
 use super::notify::{self, Repository};
-use super::pipeline::{self, Usual, default_pipeline};
+use super::pipeline::{self, EngineAddress, Usual, default_pipeline};
 use super::{Settings, WrongSetting, text, wrong};
 use crate::notify::Target;
 
@@ -21,12 +23,15 @@ struct File {
     notify: Vec<notify::Entry>,
 }
 
+/// The environments, the stacks that run elsewhere, and who is told.
+type Read = (Pipeline, BTreeMap<StackName, EngineAddress>, Vec<Target>);
+
 /// The environments, and who is told; from the file where there is one.
 pub(super) fn read(
     settings: &dyn Settings,
     stack_prefix: String,
     repository: Option<&Repository>,
-) -> Result<(Pipeline, Vec<Target>), WrongSetting> {
+) -> Result<Read, WrongSetting> {
     let stack_files = text(settings, "STACK_FILE").unwrap_or_else(|| "docker-swarm-stack.yml".to_owned());
     let stack_files = stack_files.split(',').map(|path| path.trim().parse::<RepoPath>()).collect::<Result<Vec<_>, _>>();
     let stack_files = stack_files.map_err(|error| wrong("STACK_FILE", &error))?;
@@ -34,7 +39,7 @@ pub(super) fn read(
     let path = text(settings, "CONFIG_FILE");
     if path.is_none() && !settings.exists(USUAL_FILE) {
         let pipeline = default_pipeline(&usual.stack_files, &usual.stack_prefix);
-        return Ok((pipeline.map_err(|error| wrong("STACK_NAME", &error))?, Vec::new()));
+        return Ok((pipeline.map_err(|error| wrong("STACK_NAME", &error))?, BTreeMap::new(), Vec::new()));
     }
     let path = path.unwrap_or_else(|| USUAL_FILE.to_owned());
     let content = settings.file(&path).map_err(|error| wrong("CONFIG_FILE", &format!("`{path}` {error}")))?;
@@ -48,7 +53,7 @@ fn parse(
     usual: &Usual,
     repository: Option<&Repository>,
     settings: &dyn Settings,
-) -> Result<(Pipeline, Vec<Target>), String> {
+) -> Result<Read, String> {
     let file: File = toml::from_str(content).map_err(|error| {
         let message = error.message().lines().collect::<Vec<_>>().join(" ");
         match error.span() {
@@ -56,13 +61,13 @@ fn parse(
             None => message,
         }
     })?;
-    let pipeline = match file.environment {
+    let (pipeline, engines) = match file.environment {
         Some(entries) => pipeline::pipeline(entries, usual)?,
-        None => default_pipeline(&usual.stack_files, &usual.stack_prefix)?,
+        None => (default_pipeline(&usual.stack_files, &usual.stack_prefix)?, BTreeMap::new()),
     };
     let names: Vec<_> = pipeline.environments().iter().map(|known| known.name.clone()).collect();
     let targets = notify::targets(file.notify, &names, repository, settings)?;
-    Ok((pipeline, targets))
+    Ok((pipeline, engines, targets))
 }
 
 #[cfg(test)]
@@ -70,7 +75,7 @@ mod tests {
     use super::*;
     use crate::config::testing::Fake;
 
-    fn whole(text: &str) -> Result<(Pipeline, Vec<Target>), String> {
+    fn whole(text: &str) -> Result<Read, String> {
         let usual = Usual { stack_files: vec!["stack.yml".parse().unwrap()], stack_prefix: "lab".to_owned() };
         let repository =
             Repository { url: "http://127.0.0.1/repos/user/lab".to_owned(), token: Some("h1dden".to_owned().into()) };
@@ -79,7 +84,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Pipeline, String> {
-        whole(text).map(|(pipeline, _)| pipeline)
+        whole(text).map(|(pipeline, ..)| pipeline)
     }
 
     #[track_caller]
@@ -140,11 +145,37 @@ mod tests {
 
     #[test]
     fn every_kind_of_target_is_understood_and_no_secret_is_shown() {
-        let (_, targets) = whole(include_str!("../../../release-manager.example.toml")).unwrap();
+        let (.., targets) = whole(include_str!("../../../release-manager.example.toml")).unwrap();
         let shown = format!("{targets:?}");
         assert!(!shown.contains("h1dden"), "{shown}");
         let names: Vec<_> = targets.iter().map(|target| target.name.as_str()).collect();
         assert_eq!(names, ["phone", "discord", "slack", "telegram", "webhook", "email", "commit_status"]);
+    }
+
+    #[test]
+    fn an_environment_may_have_an_engine_of_its_own() {
+        let environment = |more: &str| format!("[[environment]]\nname = \"dev\"\nmode = \"auto\"\n{more}\n");
+        let engines = |more: &str| whole(&environment(more)).map(|(_, engines, _)| engines);
+        let there = |host: &str, certificates: Option<&str>| {
+            let engine = EngineAddress { host: host.to_owned(), certificates: certificates.map(Into::into) };
+            Ok(BTreeMap::from([("lab-dev".parse().unwrap(), engine)]))
+        };
+        assert_eq!(engines(""), Ok(BTreeMap::new()));
+        assert_eq!(engines("docker_host = \"unix:///x.sock\""), there("unix:///x.sock", None));
+        let with_tls = "docker_host = \"tcp://nas:2376\"\ndocker_cert_path = \"/run/secrets/nas\"";
+        assert_eq!(engines(with_tls), there("tcp://nas:2376", Some("/run/secrets/nas")));
+        check(
+            &environment("docker_cert_path = \"/x\""),
+            "environment `dev`: docker_host: it is missing: docker_cert_path belongs to it",
+        );
+        check(
+            &environment("docker_host = \"unix:///x\"\ndocker_cert_path = \"/x\""),
+            "environment `dev`: docker_cert_path: only an Engine at tcp://host:port takes certificates",
+        );
+        check(
+            &environment("docker_host = \"nas\""),
+            "environment `dev`: docker_host: `nas` was read: use unix:///path/to/docker.sock or tcp://host:port",
+        );
     }
 
     #[test]

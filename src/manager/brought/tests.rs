@@ -52,6 +52,7 @@ async fn manager(swarm: Arc<dyn Swarm>, ledger: &Arc<FakeLedger>) -> Manager {
     let ports = Ports {
         source: Arc::new(FakeSource::default()),
         swarm,
+        elsewhere: std::collections::BTreeMap::new(),
         ledger: Arc::<FakeLedger>::clone(ledger),
         clock: Arc::new(TestClock::default()),
     };

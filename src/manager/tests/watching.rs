@@ -65,6 +65,7 @@ async fn a_look_that_finds_nothing_new_reaches_the_ledger_too() {
     let ports = Ports {
         source: world.source.clone(),
         swarm: world.swarm.clone(),
+        elsewhere: BTreeMap::new(),
         ledger: world.ledger.clone(),
         clock: clock.clone(),
     };

@@ -121,7 +121,15 @@ async fn engine(config: &Config) -> Vec<Finding> {
         Err(problem) => return vec![Finding::bad(CHECK, problem), clock(None)],
     };
     let mut findings = vec![Finding::good(CHECK, found)];
+    let elsewhere = match crate::cli::engine::elsewhere(&config.engines, Ok) {
+        Ok(elsewhere) => elsewhere,
+        Err(problem) => return vec![Finding::bad(CHECK, problem.to_string()), clock(None)],
+    };
+    for (stack, swarm) in &elsewhere {
+        findings.push(Finding::of(CHECK, swarm.check().await.map(|found| format!("`{stack}`: {found}"))));
+    }
     for environment in config.pipeline.environments() {
+        let swarm = elsewhere.get(&environment.stack).map_or(&swarm, AsRef::as_ref);
         let live = swarm.live(&environment.stack).await;
         findings.push(Finding::of(
             "stack",

@@ -123,6 +123,7 @@ pub(super) async fn session(swarm: Arc<dyn Swarm>, stack: &StackName, proof: Pro
     let ports = Ports {
         source: Arc::new(NoSource),
         swarm,
+        elsewhere: std::collections::BTreeMap::new(),
         ledger: Arc::<OneDeployment>::clone(&ledger),
         clock: Arc::new(SystemClock),
     };

@@ -60,6 +60,7 @@ impl House {
         let ports = Ports {
             source: Arc::new(FakeSource::default()),
             swarm: Arc::<FakeSwarm>::clone(&swarm),
+            elsewhere: std::collections::BTreeMap::new(),
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::<TestClock>::clone(&clock),
         };

@@ -96,6 +96,7 @@ impl World {
         let ports = Ports {
             source: Arc::<FakeSource>::clone(&source),
             swarm: Arc::new(DockerSwarm::connect(docker_host).unwrap()),
+            elsewhere: std::collections::BTreeMap::new(),
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::new(SystemClock),
         };

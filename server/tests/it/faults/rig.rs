@@ -184,6 +184,7 @@ impl Rig {
         let ports = Ports {
             source: Arc::<FakeSource>::clone(&self.source),
             swarm,
+            elsewhere: std::collections::BTreeMap::new(),
             ledger: Arc::<MortalLedger>::clone(&ledger),
             clock: Arc::<Wall>::clone(&self.wall),
         };

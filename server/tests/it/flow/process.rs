@@ -50,6 +50,7 @@ impl Process {
         let ports = Ports {
             source: Arc::new(GitHub::new(github).expect("the settings are right")),
             swarm: Arc::new(DockerSwarm::connect(docker_host).expect("the address is right")),
+            elsewhere: std::collections::BTreeMap::new(),
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::new(SystemClock),
         };

@@ -83,6 +83,7 @@ impl Scene {
         let ports = Ports {
             source: Arc::new(FakeSource::default()),
             swarm: Arc::new(FakeSwarm::default()),
+            elsewhere: std::collections::BTreeMap::new(),
             ledger: Arc::<Store>::clone(&store),
             clock: Arc::new(SystemClock),
         };
