@@ -153,17 +153,6 @@ async fn manager_in(
     on_failure: OnFailure,
     adjust: impl FnOnce(&mut Settings),
 ) -> Manager {
-    let ports = Ports {
-        source: Arc::<FakeSource>::clone(source),
-        swarm: Arc::<FakeSwarm>::clone(swarm),
-        elsewhere,
-        ledger: Arc::<FakeLedger>::clone(ledger),
-        clock: Arc::new(TestClock::default()),
-    };
-    manager_of(ports, on_failure, adjust).await
-}
-
-async fn manager_of(ports: Ports, on_failure: OnFailure, adjust: impl FnOnce(&mut Settings)) -> Manager {
     let environment = |stage: &str, mode, from: Option<&str>| Environment {
         name: name(stage),
         mode,
@@ -187,6 +176,13 @@ async fn manager_of(ports: Ports, on_failure: OnFailure, adjust: impl FnOnce(&mu
         demo: None,
     };
     adjust(&mut settings);
+    let ports = Ports {
+        source: Arc::<FakeSource>::clone(source),
+        swarm: Arc::<FakeSwarm>::clone(swarm),
+        elsewhere,
+        ledger: Arc::<FakeLedger>::clone(ledger),
+        clock: Arc::new(TestClock::default()),
+    };
     Manager::new(ports, settings, CancellationToken::new()).await.unwrap()
 }
 

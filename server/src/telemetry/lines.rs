@@ -152,13 +152,13 @@ mod tests {
     /// What is written only when it is allowed.
     struct Held {
         allowed: mpsc::Receiver<()>,
-        began: mpsc::Sender<()>,
+        writing: mpsc::Sender<()>,
         written: Arc<Mutex<Vec<u8>>>,
     }
 
     impl Write for Held {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            self.began.send(()).unwrap();
+            self.writing.send(()).unwrap();
             // Once nobody holds it any more everything goes through.
             let _ = self.allowed.recv();
             self.written.lock().unwrap().extend_from_slice(line);
@@ -173,13 +173,13 @@ mod tests {
     #[test]
     fn a_standard_error_that_nobody_reads_stops_nobody_and_what_was_lost_is_counted_and_told() {
         let (allow, allowed) = mpsc::channel();
-        let (began, begun) = mpsc::channel();
+        let (writing, seen) = mpsc::channel();
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let lines = Lines::to(Held { allowed, began, written: Arc::clone(&written) }, LogFormat::Text, 2).unwrap();
+        let lines = Lines::to(Held { allowed, writing, written: Arc::clone(&written) }, LogFormat::Text, 2).unwrap();
         let say = |text: &str| lines.make_writer().write_all(text.as_bytes()).unwrap();
         say("first\n");
         // The writer has the first in its hands; two more wait, and the others are lost.
-        begun.recv().unwrap();
+        seen.recv().unwrap();
         for text in ["second\n", "third\n", "fourth\n", "fifth\n"] {
             say(text);
         }
@@ -193,11 +193,11 @@ mod tests {
 
     #[test]
     fn everything_is_written_before_the_end() {
-        let (began, _begun) = mpsc::channel();
+        let (writing, _seen) = mpsc::channel();
         let (allow, allowed) = mpsc::channel();
         drop(allow);
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let lines = Lines::to(Held { allowed, began, written: Arc::clone(&written) }, LogFormat::Text, 100).unwrap();
+        let lines = Lines::to(Held { allowed, writing, written: Arc::clone(&written) }, LogFormat::Text, 100).unwrap();
         for number in 0..50 {
             writeln!(lines.make_writer(), "{number}").unwrap();
         }
