@@ -103,6 +103,9 @@ pub struct SourceState {
     pub head: Option<Revision>,
     /// When the source last answered.
     pub checked_at: Option<Timestamp>,
+    /// When the last question to it was over, answered or not.
+    #[serde(default)]
+    pub tried_at: Option<Timestamp>,
     /// What is wrong, since when, and what to do; `None` while all is well.
     pub problem: Option<Problem>,
     /// The page of a commit at the host: this text followed by the sha. `None` where the host has none.

@@ -39,6 +39,7 @@ impl Board {
         };
         let live = Live {
             generation: 0,
+            tried_at: None,
             source,
             engine_problem: None,
             database_problem: None,

@@ -69,6 +69,7 @@ impl Inner {
                 }
                 self.board.source_problem(Some(message), now);
                 match error {
+                self.board.source(|source| source.tried_at = Some(self.ports.clock.now()));
                     SourceError::RateLimited { retry_after, .. } => {
                         Pause::Fully(retry_after.max(self.settings.poll_interval))
                     }
@@ -85,6 +86,7 @@ impl Inner {
             source.head = Some(head.clone());
             source.checked_at = Some(now);
             source.problem = None;
+            source.tried_at = Some(now);
         });
         if !known {
             info!(revision = head.sha.short(), subject = head.subject(), "The source has a new revision");

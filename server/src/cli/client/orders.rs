@@ -204,7 +204,7 @@ async fn answered(api: &Api, before: &Value) -> Result<Value, Failure> {
     let waiting = async {
         while let Some(live) = events.next().await {
             let source = &live["source"];
-            if source["checked_at"] != before["checked_at"] || source["problem"] != before["problem"] {
+            if source["tried_at"] != before["tried_at"] {
                 return Some(source.clone());
             }
         }

@@ -28,6 +28,9 @@ pub(in crate::http) struct SourceState {
     /// When the source last answered.
     #[schema(value_type = Option<schema::Timestamp>)]
     checked_at: Option<Timestamp>,
+    /// When the last question to it was over, answered or not.
+    #[schema(value_type = Option<schema::Timestamp>)]
+    tried_at: Option<Timestamp>,
     /// What is wrong and since when; `null` while all is well.
     problem: Option<KnownProblem>,
     /// The page of a commit at the host: this text followed by the commit. `null` where the host has none.
@@ -72,6 +75,7 @@ impl From<live::SourceState> for SourceState {
             branch: state.branch,
             head: state.head.map(Commit::from),
             checked_at: state.checked_at,
+            tried_at: state.tried_at,
             problem: state.problem.map(|known| KnownProblem { since: known.since, message: known.message }),
             commit_url: state.commit_url,
         }

@@ -145,6 +145,23 @@ async fn a_deployment_without_success_has_an_exit_code_of_its_own_and_shows_why(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_was_away_before_is_said_to_be_away_at_once() {
+    let world = World::new().await;
+    world.until_preprod_runs("1").await;
+    world.source.set_unreachable(true);
+    world.manager.look_now();
+    world.manager.live().wait_for(|live| live.source.problem.is_some()).await.unwrap();
+    let url = world.listen().await;
+    let asked = std::time::Instant::now();
+    let synced = ask(&url, &["sync", "--wait"]).await;
+    assert_eq!(synced.code, 69, "{synced:?}");
+    assert!(asked.elapsed() < std::time::Duration::from_mins(1), "it waits for one answer, not for another one");
+    world.source.set_unreachable(false);
+    assert_eq!(ask(&url, &["sync", "--wait"]).await.code, 0);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_or_out_of_reach_has_an_exit_code_of_its_own() {
     let world = World::without_engine().await;
     let url = world.listen().await;
