@@ -7,7 +7,7 @@ use axum::extract::State;
 use release_manager::live::Live;
 use release_manager::names::{CommitSha, EnvironmentName, ServiceName, Version};
 use release_manager::time::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -15,6 +15,15 @@ use super::schema;
 use crate::http::AppState;
 use crate::http::auth::Caller;
 use crate::http::error::Problem;
+
+/// A member for each environment, the last of the pipeline first: what people depend on stands at the top.
+pub(in crate::http) struct ByEnvironment<T>(pub(super) Vec<(EnvironmentName, T)>);
+
+impl<T: Serialize> Serialize for ByEnvironment<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
 
 /// What an environment runs.
 #[derive(Serialize, ToSchema)]
@@ -36,9 +45,9 @@ pub(in crate::http) struct EnvironmentState {
 ))]
 pub(super) async fn environments(
     State(state): State<AppState>,
-) -> Result<Json<BTreeMap<EnvironmentName, EnvironmentState>>, Problem> {
+) -> Result<Json<ByEnvironment<EnvironmentState>>, Problem> {
     let overview = state.manager.overview().await?;
-    let states = overview.environments.into_iter().map(|environment| {
+    let states = overview.environments.into_iter().rev().map(|environment| {
         let (revision, services) =
             environment.release.map(|release| (release.revision, release.services)).unwrap_or_default();
         let state = EnvironmentState {
@@ -48,7 +57,7 @@ pub(super) async fn environments(
         };
         (environment.name, state)
     });
-    Ok(Json(states.collect()))
+    Ok(Json(ByEnvironment(states.collect())))
 }
 
 /// Everything that moves, in the words of the core. More members may come.

@@ -16,6 +16,7 @@ use release_manager::watched::ServiceDrift;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::environments::ByEnvironment;
 use super::plans::SpecChange;
 use super::schema;
 use crate::SystemClock;
@@ -161,14 +162,16 @@ type HealthByService = BTreeMap<ServiceName, Health>;
     (status = 200, description = "How services are",
         body = BTreeMap<schema::EnvironmentName, BTreeMap<schema::ServiceName, Health>>),
 ))]
-pub(super) async fn health(State(state): State<AppState>) -> Json<BTreeMap<EnvironmentName, HealthByService>> {
+pub(super) async fn health(State(state): State<AppState>) -> Json<ByEnvironment<HealthByService>> {
     let live = state.manager.live().borrow().clone();
-    let environments = live.environments.iter().map(|(name, environment)| {
-        let checked = environment.health.checked_at;
-        let services = environment.health.services.iter();
-        (name.clone(), services.map(|(service, known)| (service.clone(), Health::new(known, checked))).collect())
+    let names = state.manager.pipeline().environments().iter().rev().map(|environment| &environment.name);
+    let environments = names.filter_map(|name| {
+        let health = &live.environments.get(name)?.health;
+        let services = health.services.iter();
+        let services = services.map(|(service, known)| (service.clone(), Health::new(known, health.checked_at)));
+        Some((name.clone(), services.collect()))
     });
-    Json(environments.collect())
+    Json(ByEnvironment(environments.collect()))
 }
 
 /// One service, task by task.

@@ -58,8 +58,8 @@ async fn the_shapes_of_the_design_document_are_kept_to_the_byte() {
     check(
         "/api/environments",
         concat!(
-            r#"{"preprod":{"commit_sha":"SHA","deployed_at":"TIME","services":{"web":"2","worker":"1"}},"#,
-            r#""prod":{"commit_sha":"SHA","deployed_at":"TIME","services":{"web":"1","worker":"1"}}}"#
+            r#"{"prod":{"commit_sha":"SHA","deployed_at":"TIME","services":{"web":"1","worker":"1"}},"#,
+            r#""preprod":{"commit_sha":"SHA","deployed_at":"TIME","services":{"web":"2","worker":"1"}}}"#
         ),
     )
     .await;
@@ -90,7 +90,7 @@ async fn the_shapes_of_the_design_document_are_kept_to_the_byte() {
     .await;
     let one = r#"{"status":"healthy","replicas_running":1,"replicas_desired":1,"last_checked":"TIME"}"#;
     let both = format!(r#"{{"web":{one},"worker":{one}}}"#);
-    check("/api/health", &format!(r#"{{"preprod":{both},"prod":{both}}}"#)).await;
+    check("/api/health", &format!(r#"{{"prod":{both},"preprod":{both}}}"#)).await;
     world.stop().await;
 }
 
