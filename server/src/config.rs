@@ -152,7 +152,10 @@ fn repository_name(settings: &dyn Settings) -> String {
 }
 
 fn source(settings: &dyn Settings, database: &Path) -> Result<SourceSettings, WrongSetting> {
-    let branch: BranchName = parsed(settings, "GIT_BRANCH", "main", "the name of a branch")?;
+    let branch = match text(settings, "GIT_BRANCH") {
+        Some(_) => parsed(settings, "GIT_BRANCH", "", "the name of a branch")?,
+        None => BranchName::of_host(),
+    };
     match (text(settings, "GITHUB_REPO"), text(settings, "GIT_URL")) {
         (Some(_), Some(_)) => Err(wrong("GIT_URL", &"set it or GITHUB_REPO, not both")),
         (None, None) => Err(wrong("GITHUB_REPO", &"it is not set: use `owner/name`, or set GIT_URL for another host")),

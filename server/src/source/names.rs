@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use release_manager::names::InvalidName;
 
+/// What git calls the branch that a repository gives to whoever names none.
+const DEFAULT: &str = "HEAD";
+
 /// A repository at GitHub: `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepoSlug(String);
@@ -42,7 +45,7 @@ impl fmt::Display for RepoSlug {
     }
 }
 
-/// The name of a branch, as git allows it, without `refs/heads/`.
+/// The name of a branch, as git allows it, without `refs/heads/`. `HEAD` is the one that the host calls its default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BranchName(String);
 
@@ -52,9 +55,25 @@ impl BranchName {
         &self.0
     }
 
+    /// Whatever branch the host calls its default.
+    pub fn of_host() -> Self {
+        Self(DEFAULT.to_owned())
+    }
+
+    /// Whether it is the host that says which branch this is.
+    pub fn is_of_host(&self) -> bool {
+        self.0 == DEFAULT
+    }
+
     /// The full name of the reference.
     pub fn reference(&self) -> String {
-        format!("refs/heads/{}", self.0)
+        if self.is_of_host() { DEFAULT.to_owned() } else { format!("refs/heads/{}", self.0) }
+    }
+
+    /// Where a copy of the repository keeps it.
+    pub(super) fn kept_as(&self) -> String {
+        // The copy has a HEAD of its own.
+        if self.is_of_host() { "refs/release-manager/default".to_owned() } else { self.reference() }
     }
 }
 

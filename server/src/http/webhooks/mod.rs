@@ -214,7 +214,12 @@ fn not_ours(body: &[u8], branch: &str) -> Option<String> {
     let Some(pushed) = payload.get("ref").and_then(Value::as_str) else {
         return Some("it tells of no push".to_owned());
     };
-    (pushed != format!("refs/heads/{branch}")).then(|| format!("it tells of `{pushed}`, and `{branch}` is followed"))
+    // Which branch the host calls its default is known to the host alone: a look tells.
+    let is_followed = match branch {
+        "HEAD" => pushed.starts_with("refs/heads/"),
+        branch => pushed == format!("refs/heads/{branch}"),
+    };
+    (!is_followed).then(|| format!("it tells of `{pushed}`, and `{branch}` is followed"))
 }
 
 /// The JSON of a webhook, also where GitHub was told to send it as a form.
@@ -251,6 +256,12 @@ mod tests {
         check(r#"{"ref":"refs/heads/other"}"#, Some("it tells of `refs/heads/other`, and `main` is followed"));
         check(r#"{"ref":"refs/tags/main"}"#, Some("it tells of `refs/tags/main`, and `main` is followed"));
         check(r#"{"zen":"…"}"#, Some("it tells of no push"));
+    }
+
+    #[test]
+    fn where_the_host_names_the_branch_a_push_to_any_is_heeded_and_a_tag_is_not() {
+        assert_eq!(not_ours(br#"{"ref":"refs/heads/other"}"#, "HEAD"), None);
+        assert!(not_ours(br#"{"ref":"refs/tags/v1"}"#, "HEAD").is_some());
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn fetch(
     wanted: Wanted<'_>,
     deadline: Instant,
 ) -> Result<Oid, SourceError> {
-    let branch = format!("+{0}:{0}", settings.branch.reference());
+    let branch = format!("+{}:{}", settings.branch.reference(), settings.branch.kept_as());
     let attempt = |refspec: &str, depth| try_fetch(repository, settings, refspec, depth, deadline);
     let result = match wanted {
         // Where the whole history is here already, only what is new comes.

@@ -305,7 +305,7 @@ impl Source for GitHub {
 
     async fn head(&self) -> Result<Revision, SourceError> {
         // The full name: a tag or a commit of the same name would come first otherwise.
-        let branch = format!("heads/{}", self.branch);
+        let branch = if self.branch.is_of_host() { self.branch.to_string() } else { format!("heads/{}", self.branch) };
         // One file at most is described, where there would be hundreds.
         let url = self.url(&["commits"], &branch, Some(("per_page", "1")));
         let seen = self.remembered();

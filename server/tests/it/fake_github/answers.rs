@@ -150,7 +150,8 @@ fn commit(world: &World, reference: &str) -> Answer {
     let Some(head) = &world.head else {
         return Answer::message(StatusCode::CONFLICT, "Git Repository is empty.");
     };
-    let sha = if reference == format!("heads/{}", world.branch) { head.as_str() } else { reference };
+    let is_head = reference == "HEAD" || reference == format!("heads/{}", world.branch);
+    let sha = if is_head { head.as_str() } else { reference };
     if let Some(commit) = world.commits.get(sha) {
         return Answer::json(&described(world, sha, commit));
     }

@@ -74,6 +74,15 @@ fn source(remote: &str, branch: &str) -> Git {
 }
 
 #[tokio::test]
+async fn without_a_branch_the_one_that_the_repository_calls_its_default_is_followed() {
+    let fixture = Fixture::new(true);
+    fixture.commit("main", &[("a", FILE, b"1")]);
+    let other = fixture.commit("trunk", &[("a", FILE, b"2")]);
+    fixture.repository.set_head("refs/heads/trunk").unwrap();
+    assert_eq!(fixture.source("HEAD").head().await.unwrap().sha.as_str(), other.to_string());
+}
+
+#[tokio::test]
 async fn the_head_is_what_is_committed_on_the_branch() {
     for is_bare in [false, true] {
         let fixture = Fixture::new(is_bare);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use release_manager::names::CommitSha;
 use release_manager::ports::{Lineage, Source as _, SourceError};
-use server::source::{GitHub, GitHubSettings, Timeouts};
+use server::source::{BranchName, GitHub, GitHubSettings, Timeouts};
 
 use super::{path, sha};
 use crate::fake_github::{Entry, FakeGitHub, Fault, TOKEN};
@@ -41,6 +41,19 @@ async fn a_push_is_seen_and_its_files_are_read_at_it() {
     assert_eq!(source.read(&path("env/.env.preprod"), &head.sha).await.unwrap(), b"A=2\n");
     assert_eq!(source.read(&path("env/.env.preprod"), &first.sha).await.unwrap(), b"A=1\n");
     assert_eq!(source.read(&path("stack.yml"), &head.sha).await.unwrap(), b"services: {}\n");
+}
+
+#[tokio::test]
+async fn without_a_branch_the_hosts_default_is_followed_by_conditional_requests() {
+    let github = FakeGitHub::start().await;
+    let pushed = github.push("Start", &[("stack.yml", "services: {}\n")]);
+    let source = GitHub::new(GitHubSettings { branch: BranchName::of_host(), ..github.settings() }).unwrap();
+    for _ in 0..2 {
+        assert_eq!(source.head().await.unwrap().sha, pushed);
+    }
+    let asked = github.requests();
+    assert!(asked.iter().all(|one| one.target == "/repos/me/homelab/commits/HEAD?per_page=1"));
+    assert_eq!(asked.iter().map(|one| one.status).collect::<Vec<_>>(), [Some(200), Some(304)]);
 }
 
 #[tokio::test]
