@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tracing::error;
 
 use super::BODY_LIMIT;
-use super::auth::Caller;
+use super::auth::{Caller, Gate, too_many};
 use super::error::Problem;
 use crate::SystemClock;
 use crate::store::{Answer, Hash, Remembered, Store};
@@ -30,12 +30,12 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST: usize = 255;
 
 /// Carries orders out once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Once(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     store: Arc<Store>,
+    gate: Gate,
     /// Orders of one name wait for each other.
     under_way: Mutex<BTreeMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -47,8 +47,8 @@ struct Order {
 }
 
 impl Once {
-    pub(super) fn new(store: Arc<Store>) -> Self {
-        Self(Arc::new(Inner { store, under_way: Mutex::default() }))
+    pub(super) fn new(store: Arc<Store>, gate: Gate) -> Self {
+        Self(Arc::new(Inner { store, gate, under_way: Mutex::default() }))
     }
 }
 
@@ -56,6 +56,15 @@ impl Once {
 /// for a new user, of which not even a quick hash may be; a webhook says only "look now", and a git host sends no key.
 pub(super) fn heeded(path: &str) -> bool {
     !matches!(path, "/api/tokens" | "/api/users") && !path.starts_with("/api/webhooks/")
+}
+
+/// Whether a request is an order with a key that is heeded: it counts as a change only if it is carried out.
+pub(super) fn is_keyed(request: &Request) -> bool {
+    let path = request.uri().path();
+    *request.method() == Method::POST
+        && path.starts_with("/api/")
+        && heeded(path)
+        && request.headers().contains_key(IDEMPOTENCY_KEY)
 }
 
 /// How the header is described.
@@ -71,7 +80,7 @@ pub(super) fn parameter() -> Value {
 
 /// Answers an order that was carried out before as it was then; carries out any other.
 pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
-    if *request.method() != Method::POST || !heeded(request.uri().path()) {
+    if !is_keyed(&request) {
         return next.run(request).await;
     }
     let key = match request.headers().get(IDEMPOTENCY_KEY).map(key).transpose() {
@@ -109,6 +118,10 @@ impl Inner {
             Remembered::Unanswered { request } if request == order.request => return Err(cut_off()),
             Remembered::Answered { .. } | Remembered::Unanswered { .. } => return Err(reused()),
             Remembered::Nothing => (),
+        }
+        let counted = request.extensions().get::<Caller>().map(Caller::counted_as);
+        if let Some(Err(seconds)) = counted.map(|counted| self.gate.take(counted, true)) {
+            return Ok(too_many(seconds));
         }
         self.store.expect_answer(&order.name, &order.request, now).await?;
         let response = next.run(request).await;

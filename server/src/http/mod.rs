@@ -128,7 +128,7 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
         .site_addr(parts.listen)
         .build();
     let (programs, description) = described().split_for_parts();
-    let once = idempotency::Once::new(Arc::clone(&parts.store));
+    let once = idempotency::Once::new(Arc::clone(&parts.store), parts.gate.clone());
     let state = AppState {
         manager: Arc::clone(&manager),
         store: parts.store,

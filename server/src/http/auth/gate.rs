@@ -17,6 +17,7 @@ use super::table::{Access, environment};
 use super::{Client, Found, Gate};
 use crate::auth;
 use crate::http::error::Problem;
+use crate::http::idempotency;
 use crate::http::whole::to_the_end;
 use crate::store::AuditEntry;
 
@@ -66,7 +67,9 @@ pub(in crate::http) async fn gate(
         Found::Impostor(why) => (None, Some(why)),
     };
     let counted = caller.as_ref().map_or_else(|| auth::client(asked.client.address), Caller::counted_as);
-    if let Err(seconds) = gate.take(counted, asked.is_change()) {
+    // An order with a key may have been carried out before: whoever carries it out counts it as a change.
+    let is_change = asked.is_change() && !idempotency::is_keyed(&request);
+    if let Err(seconds) = gate.take(counted, is_change) {
         let principal = caller.as_ref().map(Caller::principal);
         asked.note_refused(&gate, principal, "too many requests").await;
         return too_much(seconds, &asked);
@@ -154,7 +157,7 @@ async fn record(
 ) {
     let (target, detail, noted) = trail.read();
     let result = noted.unwrap_or(match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AuditResult::Refused,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => AuditResult::Refused,
         status if error.is_some() || status.is_client_error() || status.is_server_error() => AuditResult::Failed,
         _ => AuditResult::Done,
     });
@@ -293,14 +296,23 @@ fn for_page(status: StatusCode, error: &RpcError) -> Response {
 }
 
 fn too_much(seconds: u64, asked: &Asked) -> Response {
-    let detail = format!("too many requests: try again in {seconds} s");
-    let mut response = if asked.path.starts_with("/rpc/") {
-        for_page(StatusCode::TOO_MANY_REQUESTS, &RpcError::new(RpcErrorKind::Unavailable, detail))
-    } else {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).into_response()
-    };
+    if !asked.path.starts_with("/rpc/") {
+        return too_many(seconds);
+    }
+    let error = RpcError::new(RpcErrorKind::Unavailable, too_many_words(seconds));
+    let mut response = for_page(StatusCode::TOO_MANY_REQUESTS, &error);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
+}
+
+/// The answer to a program that asks too much.
+pub(in crate::http) fn too_many(seconds: u64) -> Response {
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", too_many_words(seconds));
+    ([(RETRY_AFTER, HeaderValue::from(seconds))], problem).into_response()
+}
+
+fn too_many_words(seconds: u64) -> String {
+    format!("too many requests: try again in {seconds} s")
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {

@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 pub(super) use caller::Caller;
 pub(super) use client::{Client, Encrypted};
 pub(super) use cookies::has_session;
-pub(super) use gate::{gate, turned_away};
+pub(super) use gate::{gate, too_many, turned_away};
 pub(super) use login::{from_provider, log_in, log_out, to_provider};
 
 use super::error::Problem;
@@ -176,7 +176,7 @@ impl Gate {
     }
 
     /// Whether a client may ask now; otherwise in how many seconds.
-    fn take(&self, client: String, is_change: bool) -> Result<(), u64> {
+    pub(super) fn take(&self, client: String, is_change: bool) -> Result<(), u64> {
         let Some(limits) = &self.inner.limits else { return Ok(()) };
         let now = u64::try_from(self.inner.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let buckets = if is_change { &limits.writes } else { &limits.reads };

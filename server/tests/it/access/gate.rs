@@ -86,6 +86,30 @@ async fn who_asks_too_much_is_told_when_to_ask_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_sent_fifty_times_at_once_counts_once_and_another_one_counts_again() {
+    let few = Allowance { burst: 1, per_second: 1 };
+    let house = House::with(AuthSettings { writes: few, ..patient() }).await;
+    let token = house.token("ci", everywhere(Role::Deployer)).await;
+    let hold = |key: &str| {
+        let order = house.post("/api/environments/prod/hold").bearer_auth(&token).header("idempotency-key", key);
+        order.json(&serde_json::json!({ "reason": "moving house" })).send()
+    };
+    let answers = futures::future::join_all((0..50).map(|_| hold("double-click"))).await;
+    let mut bodies = std::collections::BTreeSet::new();
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        bodies.insert(answer.text().await.unwrap());
+    }
+    assert_eq!(bodies.len(), 1, "each gets the same answer");
+    let others = futures::future::join_all(["a", "b", "c", "d", "e"].map(&hold)).await;
+    let refused = others.iter().filter(|answer| answer.as_ref().unwrap().status() == StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.count() >= 3, "new orders count one by one");
+    assert_eq!(hold("double-click").await.unwrap().status(), StatusCode::OK, "what was done is told at any time");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_are_bounded_and_end_with_the_session() {
     let house = House::new().await;
     house.user("ada", everywhere(Role::Viewer)).await;
