@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::{Cause, Status, Step, Verdict};
 use crate::health::EnvironmentHealth;
 use crate::hold::Hold;
-use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
+use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::revision::Revision;
 use crate::time::Timestamp;
 use crate::watched::Watched;
@@ -121,6 +121,19 @@ pub struct Problem {
     pub message: String,
 }
 
+/// The newest revision, as far as it was examined for an environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// The revision; `None` where no revision is brought by itself.
+    pub revision: Option<CommitSha>,
+    /// It could not be examined to the end, and is looked at again soon.
+    #[serde(default)]
+    pub passing: bool,
+    /// The deployment that has tried it and whose end says all there is to say.
+    #[serde(default)]
+    pub tried: Option<DeploymentId>,
+}
+
 /// One environment, as far as it moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveEnvironment {
@@ -130,6 +143,9 @@ pub struct LiveEnvironment {
     pub deployment: Option<Progress>,
     /// Why the newest revision is not deployed here.
     pub problem: Option<Problem>,
+    /// What was looked at to say so; `None` as long as this process has looked at nothing.
+    #[serde(default)]
+    pub examined: Option<Examined>,
     /// Why nothing new is brought here, and who says so.
     pub hold: Option<Hold>,
     /// What came after the last success, who leads, and what somebody else has changed.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::health::EnvironmentHealth;
-use crate::live::{Live, LiveEnvironment, Problem, Progress, SourceState};
+use crate::live::{Examined, Live, LiveEnvironment, Problem, Progress, SourceState};
 use crate::names::{DeploymentId, EnvironmentName};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Mode, Pipeline};
 use crate::ports::Source;
 use crate::revision::Revision;
 use crate::time::Timestamp;
@@ -25,21 +25,26 @@ impl Board {
             health: EnvironmentHealth { checked_at: None, services: BTreeMap::new() },
             deployment: None,
             problem: None,
+            examined: None,
             hold: None,
             watched: Watched::default(),
         };
-        let environments = pipeline.environments().iter().map(|known| (known.name.clone(), environment.clone()));
+        let environments = pipeline.environments().iter().map(|known| {
+            // Nothing is brought by itself where a person promotes: there is nothing to wait for.
+            let examined = (known.mode == Mode::Manual).then(Examined::default);
+            (known.name.clone(), LiveEnvironment { examined, ..environment.clone() })
+        });
         let source = SourceState {
             name: source.name(),
             branch: source.branch(),
             head,
             checked_at: None,
+            tried_at: None,
             problem: None,
             commit_url: source.commit_url(),
         };
         let live = Live {
             generation: 0,
-            tried_at: None,
             source,
             engine_problem: None,
             database_problem: None,
@@ -95,14 +100,25 @@ impl Board {
         self.environment(name, |environment| environment.problem = renewed(environment.problem.take(), message, now));
     }
 
+    /// Says what came of a look at a revision for an environment. What passes by itself keeps its beginning, whatever it
+    /// is called from look to look.
+    pub(crate) fn examined(&self, name: &EnvironmentName, examined: Examined, message: Option<String>, now: Timestamp) {
+        self.environment(name, |environment| {
+            let goes_on = environment.examined.as_ref().is_some_and(|before| before.passing && examined.passing);
+            let how = if goes_on { lasting } else { renewed };
+            environment.problem = how(environment.problem.take(), message, now);
+            environment.examined = Some(examined);
+        });
+    }
+
     pub(crate) fn source_problem(&self, message: Option<String>, now: Timestamp) {
-        self.source(|source| source.problem = renewed(source.problem.take(), message, now));
+        self.source(|source| source.problem = lasting(source.problem.take(), message, now));
     }
 
     /// Returns whether this is news.
     pub(crate) fn engine_problem(&self, message: Option<String>, now: Timestamp) -> bool {
         let before = self.live.borrow().engine_problem.clone();
-        let after = renewed(before.clone(), message, now);
+        let after = lasting(before.clone(), message, now);
         let news = before != after;
         self.change(|live| live.engine_problem = after);
         news
@@ -130,8 +146,34 @@ impl Board {
     }
 }
 
+/// The trouble of something that is away: it goes on until it is well, in whatever words.
+fn lasting(before: Option<Problem>, message: Option<String>, now: Timestamp) -> Option<Problem> {
+    let message = message?;
+    Some(Problem { since: before.map_or(now, |before| before.since), message })
+}
+
+/// The trouble of something that is wrong: other words are another trouble.
 fn renewed(before: Option<Problem>, message: Option<String>, now: Timestamp) -> Option<Problem> {
     let message = message?;
     let since = before.filter(|before| before.message == message).map_or(now, |before| before.since);
     Some(Problem { since, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_away_keeps_its_beginning_in_whatever_words_until_it_is_well() {
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        let told = |since, message: &str| Some(Problem { since: at(since), message: message.to_owned() });
+        let mut problem = None;
+        for second in 1..=3 {
+            problem = lasting(problem, Some(format!("no requests for {second} s")), at(second));
+        }
+        assert_eq!(problem, told(1, "no requests for 3 s"));
+        problem = lasting(problem, None, at(4));
+        assert_eq!(lasting(problem, Some("away".to_owned()), at(5)), told(5, "away"));
+        assert_eq!(renewed(told(1, "line 3"), Some("line 4".to_owned()), at(6)), told(6, "line 4"));
+    }
 }

@@ -183,8 +183,12 @@ impl Inner {
         let name = permit.environment();
         let follows = self.environment(name).is_ok_and(|known| known.mode == Mode::Auto);
         if follows && matches!(cause, Cause::Sync | Cause::Retry { .. }) {
-            let problem = (status != Status::Success).then(|| ManagerError::TriedBefore(id).to_string());
+            let failed = status != Status::Success;
+            let problem = failed.then(|| ManagerError::TriedBefore(id).to_string());
             self.board.problem(name, problem, self.ports.clock.now());
+            self.board.environment(name, |known| {
+                known.examined.get_or_insert_default().tried = failed.then_some(id);
+            });
         }
     }
 

@@ -13,6 +13,7 @@ use super::pins::Pins;
 use super::{Inner, ManagerError, Permit, pins};
 use crate::deployment::{Cause, Status};
 use crate::engine::{LiveStack, Pinned};
+use crate::live;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::{Environment, Mode};
 use crate::plan::{self, Action, ActionKind, Plan};
@@ -68,8 +69,8 @@ impl Inner {
                     warn!(error = %message, cause = ?std::error::Error::source(&error), "The source did not answer");
                 }
                 self.board.source_problem(Some(message), now);
-                match error {
                 self.board.source(|source| source.tried_at = Some(self.ports.clock.now()));
+                match error {
                     SourceError::RateLimited { retry_after, .. } => {
                         Pause::Fully(retry_after.max(self.settings.poll_interval))
                     }
@@ -85,8 +86,8 @@ impl Inner {
         self.board.source(|source| {
             source.head = Some(head.clone());
             source.checked_at = Some(now);
-            source.problem = None;
             source.tried_at = Some(now);
+            source.problem = None;
         });
         if !known {
             info!(revision = head.sha.short(), subject = head.subject(), "The source has a new revision");
@@ -112,11 +113,15 @@ impl Inner {
                 return;
             }
         };
+        let mut tried = None;
         let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
             Ok(_) | Err(ManagerError::UpToDate) => (true, None),
             // Held while it was prepared: the hold says so itself.
             Err(ManagerError::Held(..)) => return,
-            Err(error) => (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short()))),
+            Err(error) => {
+                tried = self.tried_as(&error, head).await;
+                (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short())))
+            }
         };
         if let Some(problem) = &problem {
             let known = self.board.subscribe().borrow().environments.get(name).and_then(|known| known.problem.clone());
@@ -124,8 +129,17 @@ impl Inner {
                 warn!(environment = %name, "Not deployed: {problem}");
             }
         }
-        self.board.problem(name, problem, self.ports.clock.now());
+        let passing = !settled && problem.as_ref().is_some() && tried.is_none();
+        let examined = live::Examined { revision: Some(head.sha.clone()), passing, tried };
+        self.board.examined(name, examined, problem, self.ports.clock.now());
         self.examined().insert(name.clone(), Examined { sha: head.sha.clone(), settled });
+    }
+
+    /// The deployment that has tried this very revision, where that is what stands in the way: its end was told.
+    async fn tried_as(&self, error: &ManagerError, head: &Revision) -> Option<DeploymentId> {
+        let ManagerError::TriedBefore(id) = error else { return None };
+        let known = self.ports.ledger.deployment(*id).await.ok().flatten()?;
+        (known.commit_sha.as_ref() == Some(&head.sha)).then_some(*id)
     }
 
     /// Starts the deployment of a revision, if it changes anything here.

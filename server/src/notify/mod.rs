@@ -10,11 +10,13 @@ mod testkit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use release_manager::live::Live;
 use release_manager::manager::Manager;
 use release_manager::notice::{Notice, of_deployment};
-use release_manager::ports::{Clock as _, LedgerError};
+use release_manager::ports::{Clock as _, Ledger as _, LedgerError};
 use release_manager::time::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -56,13 +58,28 @@ impl Notifier {
         Ok(Self { store, targets, public_url, sender: Sender::new()? })
     }
 
-    /// Follows what moves, and tells what is news. What is being sent when `stop` comes is given a moment to arrive.
+    /// Follows what moves, and tells what is news: each target from its own queue, so that one that is down keeps nobody
+    /// else waiting. What is being sent when `stop` comes is given a moment to arrive.
     pub async fn run(self, manager: Manager, stop: CancellationToken) {
+        let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        if let Err(error) = self.store.give_up_others(&names).await {
+            warn!(%error, "What waits for targets that are configured no longer could not be given up");
+        }
+        let bells: Vec<Notify> = self.targets.iter().map(|_| Notify::new()).collect();
+        let queues = self.targets.iter().zip(&bells).map(|(target, bell)| self.serve(target, bell, &stop));
+        tokio::join!(self.gather(&manager, &bells, &stop), join_all(queues));
+    }
+
+    /// Queues what is news, and rings for it.
+    async fn gather(&self, manager: &Manager, bells: &[Notify], stop: &CancellationToken) {
         let mut live = manager.live();
         loop {
             let now = Arc::clone(&live.borrow_and_update());
-            let pause = match self.round(&now, &stop).await {
-                Ok(pause) => pause,
+            let pause = match self.queue(&now).await {
+                Ok(pause) => {
+                    bells.iter().for_each(Notify::notify_one);
+                    pause
+                }
                 Err(error) => {
                     warn!(%error, "Notifications wait for the database");
                     AFTER_FAILURE
@@ -76,8 +93,26 @@ impl Notifier {
         }
     }
 
-    /// Queues what is news, sends what is due, and says how long nothing will be due.
-    async fn round(&self, live: &Live, stop: &CancellationToken) -> Result<Duration, LedgerError> {
+    /// Sends what waits for one target, in order.
+    async fn serve(&self, target: &Target, bell: &Notify, stop: &CancellationToken) {
+        loop {
+            let pause = match self.send_due(target, stop).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    warn!(%error, target = target.name, "Notifications wait for the database");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = bell.notified() => (),
+                () = tokio::time::sleep(pause) => (),
+            }
+        }
+    }
+
+    /// Queues what is news, and says how long nothing will become news by itself.
+    async fn queue(&self, live: &Live) -> Result<Duration, LedgerError> {
         let now = SystemClock.now();
         let mut troubles = self.store.troubles().await?;
         let known = troubles.clone();
@@ -85,18 +120,28 @@ impl Notifier {
         let ended = self.store.untold().await?;
         notices.extend(ended.iter().filter_map(|ended| of_deployment(&ended.deployment, ended.before)));
         let seal = ended.last().map(|ended| ended.seal);
+        for notice in &mut notices {
+            if let (None, Some(id)) = (&notice.commit, notice.deployment) {
+                notice.commit = self.store.deployment(id).await?.and_then(|deployment| deployment.commit_sha);
+            }
+        }
         if seal.is_some() || troubles != known {
             self.store.tell(&self.addressed(&notices), seal, &troubles, now).await?;
         }
-        for waiting in self.store.due_notices(now).await? {
+        Ok(troubles.due(live).map_or(LONGEST_PAUSE, |due| until(due, SystemClock.now())))
+    }
+
+    /// Sends what is due for a target, and says how long nothing will be.
+    async fn send_due(&self, target: &Target, stop: &CancellationToken) -> Result<Duration, LedgerError> {
+        for waiting in self.store.due_notices(&target.name, SystemClock.now()).await? {
             if stop.is_cancelled() {
                 break;
             }
-            if let Some(delivery) = self.deliver(&waiting, stop).await {
+            if let Some(delivery) = self.deliver(target, &waiting, stop).await {
                 self.store.delivered(waiting.id, &delivery).await?;
             }
         }
-        let due = [self.store.next_notice().await?, troubles.due(live)].into_iter().flatten().min();
+        let due = self.store.next_notice(&target.name).await?;
         Ok(due.map_or(LONGEST_PAUSE, |due| until(due, SystemClock.now())))
     }
 
@@ -106,10 +151,7 @@ impl Notifier {
     }
 
     /// Sends a notice. `None` where the process stops before it is known what became of it: it is sent again then.
-    async fn deliver(&self, waiting: &Waiting, stop: &CancellationToken) -> Option<Delivery> {
-        let Some(target) = self.targets.iter().find(|target| target.name == waiting.target) else {
-            return Some(Delivery::GivenUp("the target is not configured any more".to_owned()));
-        };
+    async fn deliver(&self, target: &Target, waiting: &Waiting, stop: &CancellationToken) -> Option<Delivery> {
         let now = SystemClock.now();
         let link = self.link(&waiting.notice);
         let stopped = async {

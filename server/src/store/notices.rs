@@ -116,15 +116,34 @@ impl Store {
         .await
     }
 
-    /// The notices that are due, oldest first.
-    pub async fn due_notices(&self, now: Timestamp) -> Result<Vec<Waiting>, LedgerError> {
+    /// Gives up what waits for targets that are none of these.
+    pub async fn give_up_others(&self, targets: &[&str]) -> Result<(), LedgerError> {
+        let targets = to_json(&targets);
+        self.write(async {
+            sqlx::query!(
+                "update notices
+                set state = 'given_up', error_message = 'the target is not configured any more'
+                where state = 'waiting' and target not in (select value from json_each(?))",
+                targets
+            )
+            .execute(&self.writer)
+            .await
+            .map_err(failed)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The notices that are due for a target, oldest first.
+    pub async fn due_notices(&self, target: &str, now: Timestamp) -> Result<Vec<Waiting>, LedgerError> {
         let now = now.as_millis();
         let rows = sqlx::query!(
             r#"select id as "id!", target, notice, tries as "tries: u32"
             from notices
-            where state = 'waiting' and due_at <= ?
+            where state = 'waiting' and target = ? and due_at <= ?
             order by id
             limit 50"#,
+            target,
             now
         )
         .fetch_all(&self.readers)
@@ -136,12 +155,15 @@ impl Store {
         rows.into_iter().map(|row| waiting(row.id, row.target, row.notice, row.tries)).collect()
     }
 
-    /// When the next notice is due, if any waits.
-    pub async fn next_notice(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let due = sqlx::query_scalar!(r#"select min(due_at) as "due: i64" from notices where state = 'waiting'"#)
-            .fetch_one(&self.readers)
-            .await
-            .map_err(failed)?;
+    /// When the next notice for a target is due, if any waits.
+    pub async fn next_notice(&self, target: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let due = sqlx::query_scalar!(
+            r#"select min(due_at) as "due: i64" from notices where state = 'waiting' and target = ?"#,
+            target
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(failed)?;
         Ok(due.map(Timestamp::from_millis))
     }
 

@@ -74,7 +74,8 @@ pub(in crate::http) struct LiveSchema {
     #[schema(required = false, nullable = false)]
     database_problem: Option<super::source::KnownProblem>,
     /// By name: `health`, the `deployment` in progress or the one that ended last since the start, the `problem` that
-    /// keeps the newest revision from being deployed, the `hold` that the environment is under, and what is `watched`.
+    /// keeps the newest revision from being deployed and what was `examined` to say so, the `hold` that the environment is
+    /// under, and what is `watched`.
     #[schema(value_type = BTreeMap<schema::EnvironmentName, BTreeMap<String, Value>>)]
     environments: BTreeMap<String, Value>,
 }

@@ -120,6 +120,44 @@ async fn deploy(store: &Store, digit: char, well: bool) {
 }
 
 #[tokio::test]
+async fn a_target_that_does_not_answer_keeps_no_other_waiting() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut receiver = Receiver::start(&[]).await;
+    let mut scene = Scene::new(&format!("http://{}/hook", silent.local_addr().unwrap()));
+    let channel = Channel::Webhook { url: receiver.url.clone().into(), secret: None };
+    scene.targets.push(Target { name: "other".to_owned(), events: None, environments: None, channel });
+    let running = scene.start().await;
+    deploy(&running.store, 'a', false).await;
+    running.stop().await;
+    let running = scene.start().await;
+    let asked = std::time::Instant::now();
+    assert_eq!(receiver.next().await["type"], "release_manager.failed");
+    assert!(asked.elapsed() < Duration::from_secs(10), "it does not wait until the other one is given up");
+    running.stop().await;
+    drop(silent);
+}
+
+#[tokio::test]
+async fn trouble_that_was_told_is_not_said_to_be_over_by_a_process_that_has_not_looked_yet() {
+    let mut receiver = Receiver::start(&[]).await;
+    let mut scene = Scene::new(&receiver.url);
+    scene.targets[0].events = None;
+    let running = scene.start().await;
+    let told = r#"{"told":[["source",{"since":"2025-10-31T10:30:00Z","message":"away"}],
+        ["engine",{"since":"2025-10-31T10:30:00Z","message":"away"}]]}"#;
+    running.store.tell(&[], None, &serde_json::from_str(told).unwrap(), second(1)).await.unwrap();
+    running.stop().await;
+    let running = scene.start().await;
+    running.stop().await;
+    let running = scene.start().await;
+    deploy(&running.store, 'a', false).await;
+    running.stop().await;
+    let running = scene.start().await;
+    assert_eq!(receiver.next().await["type"], "release_manager.failed", "nothing else comes before it");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_failure_and_the_recovery_are_told_once_each_across_restarts() {
     let mut receiver = Receiver::start(&[]).await;
     let scene = Scene::new(&receiver.url);
@@ -152,13 +190,13 @@ async fn a_place_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
     receiver.next().await;
     running.stop().await;
     let running = scene.start().await;
-    assert_eq!(running.store.next_notice().await.unwrap(), None, "what was refused does not wait");
+    assert_eq!(running.store.next_notice("hook").await.unwrap(), None, "what was refused does not wait");
     deploy(&running.store, 'b', false).await;
     running.stop().await;
     let running = scene.start().await;
     receiver.next().await;
     running.stop().await;
     let running = scene.start().await;
-    assert!(running.store.next_notice().await.unwrap().is_some(), "what failed waits for its next try");
+    assert!(running.store.next_notice("hook").await.unwrap().is_some(), "what failed waits for its next try");
     running.stop().await;
 }
