@@ -28,10 +28,11 @@ use crate::store::{OpenError, Store};
 use crate::swarm::{DockerSwarm, Registries};
 use crate::telemetry::{Exporter, Lines};
 
-/// How long a stop waits for what is under way. The next process takes up what was not finished.
-const DRAIN: Duration = Duration::from_secs(8);
-/// GitHub allows sixty requests an hour to whoever shows no token.
-const WITHOUT_TOKEN: Duration = Duration::from_secs(75);
+/// How long traces may take to leave.
+const LAST_TRACES: Duration = Duration::from_secs(1);
+/// GitHub allows sixty requests an hour to whoever shows no token. This leaves most of them for reading what is new, and
+/// for others behind the same address.
+const WITHOUT_TOKEN: Duration = Duration::from_secs(150);
 
 /// The process environment: the one place where it is read.
 pub(super) struct ProcessEnvironment;
@@ -78,9 +79,10 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     warn_about(&config);
     let metrics = Arc::new(Metrics::with_lost_lines(lines.lost()));
     let source = source(config.source, &metrics)?;
+    let poll_interval = poll_interval(&config.source, config.poll_interval);
     let settings = ManagerSettings {
         pipeline: config.pipeline,
-        poll_interval: config.poll_interval,
+        poll_interval,
         health_interval: config.health_interval,
         deployment_timeout: config.deployment_timeout,
         stability: config.stability,
@@ -233,15 +235,26 @@ pub(super) fn source(settings: SourceSettings, metrics: &Arc<Metrics>) -> Result
     };
     Ok(Arc::new(Counted::new(source, Arc::clone(metrics), left)))
 }
+/// How often the repository is asked. The public GitHub would soon refuse whoever asks often and shows no token.
+fn poll_interval(source: &SourceSettings, wanted: Duration) -> Duration {
+    match source {
+        SourceSettings::GitHub(github)
+            if github.token.is_none() && github.api_url.host_str() == Some("api.github.com") =>
+        {
+            wanted.max(WITHOUT_TOKEN)
+        }
+        SourceSettings::GitHub(_) | SourceSettings::Git(_) => wanted,
+    }
+}
+
 
 fn warn_about(config: &Config) {
-    if let SourceSettings::GitHub(settings) = &config.source
-        && settings.token.is_none()
-        && config.poll_interval < WITHOUT_TOKEN
-    {
+    let stretched = poll_interval(&config.source, config.poll_interval);
+    if stretched > config.poll_interval {
         warn!(
-            "Without GITHUB_TOKEN GitHub allows 60 requests an hour, and POLL_INTERVAL_SECONDS={} needs more: the \
-             poller will have to pause",
+            "Without GITHUB_TOKEN GitHub allows 60 requests an hour: the repository is asked every {} s instead of every \
+             {} s (POLL_INTERVAL_SECONDS). Set GITHUB_TOKEN, or a webhook, to deploy sooner",
+            stretched.as_secs(),
             config.poll_interval.as_secs()
         );
     }
@@ -255,4 +268,26 @@ fn warn_about(config: &Config) {
              name it in TRUSTED_PROXIES"
         );
     }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::Fake;
+
+    #[track_caller]
+    fn check(pairs: &[(&str, &str)], expected: u64) {
+        let all: Vec<_> = pairs.iter().copied().chain([("GITHUB_REPO", "user/homelab")]).collect();
+        let config = Config::read(&Fake::of(&all)).unwrap();
+        assert_eq!(poll_interval(&config.source, config.poll_interval).as_secs(), expected, "{pairs:?}");
+    }
+
+    #[test]
+    fn without_a_token_the_public_github_is_asked_seldom_enough_for_a_whole_day() {
+        check(&[], 150);
+        check(&[("POLL_INTERVAL_SECONDS", "600")], 600);
+        check(&[("GITHUB_TOKEN", "t")], 60);
+        check(&[("GITHUB_API_URL", "https://github.example.org/api/v3")], 60);
+        assert!(Duration::from_hours(1).as_secs() / WITHOUT_TOKEN.as_secs() <= 30, "half of what is allowed");
+    }
+}
 }
