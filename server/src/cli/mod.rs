@@ -2,6 +2,7 @@
 
 mod access;
 mod backup;
+mod before;
 mod client;
 mod demo;
 mod doctor;

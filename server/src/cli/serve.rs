@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use super::before::check_engine;
 use super::door::{Door, first_admin};
 use super::{Failure, engine};
 use crate::SystemClock;
@@ -91,6 +92,7 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     };
     let swarm = with_registries(engine::connect(&ProcessEnvironment, &config.docker_host)?)?;
     let elsewhere = engine::elsewhere(&config.engines, with_registries)?;
+    check_engine(&config.docker_host, &swarm).await?;
     let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
     let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;
     let store = Arc::new(open(&config.database).await?);
