@@ -12,6 +12,7 @@ mod generate;
 mod healthcheck;
 mod serve;
 mod stack;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -137,6 +138,11 @@ impl Failure {
         Self { code: 75, message: Some(message.to_string()) }
     }
 
+    /// Told to stop at once, as the shell writes a death by SIGTERM.
+    fn stopped() -> Self {
+        Self::silent(128 + 15)
+    }
+
     /// An exit code that says all there is to say.
     fn silent(code: u8) -> Self {
         Self { code, message: None }
@@ -180,7 +186,11 @@ impl Command {
         };
         let exporter = telemetry::start(lines, log_format, log_level, traces);
         let exporter = exporter.map_err(|problem| Failure::setting(format!("LOG_LEVEL: {problem}")))?;
-        runtime()?.block_on(self.run(exporter, lines))
+        let runtime = runtime()?;
+        let ended = runtime.block_on(self.run(exporter, lines));
+        // What blocks a thread, such as a fetch from a host that is silent, must not keep the process from its end.
+        runtime.shutdown_background();
+        ended
     }
 
     async fn run(self, exporter: Option<Exporter>, lines: &Lines) -> Result<(), Failure> {

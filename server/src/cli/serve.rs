@@ -8,13 +8,13 @@ use release_manager::manager::{Manager, Ports, Settings as ManagerSettings};
 use release_manager::ports::{Source, Swarm};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::before::check_engine;
 use super::door::{Door, first_admin};
+use super::stop::{Signals, drain};
 use super::{Failure, engine};
 use crate::SystemClock;
 use crate::auth::Auth;
@@ -66,7 +66,7 @@ pub(super) async fn run(exporter: Option<Exporter>, lines: &Lines) -> Result<(),
     let ended = run_alone(lines).await;
     served.cancel();
     if let Some(exporting) = exporting {
-        match tokio::time::timeout(Duration::from_secs(2), exporting).await {
+        match tokio::time::timeout(LAST_TRACES, exporting).await {
             Ok(Ok(Err(problem))) => warn!(%problem, "Nothing was traced"),
             Ok(Err(panicked)) => warn!(%panicked, "The export of traces broke off"),
             Ok(Ok(Ok(()))) | Err(_) => (),
@@ -79,8 +79,8 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     let config = Config::read(&ProcessEnvironment).map_err(Failure::setting)?;
     warn_about(&config);
     let metrics = Arc::new(Metrics::with_lost_lines(lines.lost()));
-    let source = source(config.source, &metrics)?;
     let poll_interval = poll_interval(&config.source, config.poll_interval);
+    let source = source(config.source, &metrics)?;
     let settings = ManagerSettings {
         pipeline: config.pipeline,
         poll_interval,
@@ -146,8 +146,25 @@ pub(super) struct House {
     pub(super) door: Door,
 }
 
-/// Wires the manager to its ports, serves, and drains when a signal (or `stop`) says so.
+/// Serves, and drains when a signal (or `stop`) says so. A second signal ends it at once.
 pub(super) async fn serve(
+    ports: Ports,
+    settings: ManagerSettings,
+    house: House,
+    stop: CancellationToken,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
+    // Before anything is begun, so that a signal never cuts something off.
+    let mut signals = Signals::new()?;
+    let served = until_stopped(ports, settings, house, stop.clone(), ready);
+    tokio::select! {
+        ended = served => ended,
+        () = signals.twice(&stop) => Err(Failure::stopped()),
+    }
+}
+
+/// Wires the manager to its ports, serves, and drains.
+async fn until_stopped(
     ports: Ports,
     settings: ManagerSettings,
     house: House,
@@ -178,35 +195,15 @@ pub(super) async fn serve(
     ready();
     let keeping = tokio::spawn(keeper.keep_house(stop.clone()));
     let server = tokio::spawn(serve_tls(listener, app, tls, stop.clone()));
-    wait_for_the_end(&stop).await?;
-    info!("Stopping");
-    stop.cancel();
+    stop.cancelled().await;
     tasks.close();
-    if tokio::time::timeout(DRAIN, async { tokio::join!(manager.stop(), tasks.wait()) }).await.is_err() {
-        warn!("Work did not stop in time: the next process takes it up");
-    }
-    if let Some(notifying) = notifying {
-        notifying.await.map_err(Failure::new)?;
-    }
-    if tokio::time::timeout(Duration::from_secs(2), keeping).await.is_err() {
-        warn!("What was refused of late could not be written into the audit log");
-    }
-    match tokio::time::timeout(Duration::from_secs(2), server).await {
-        Ok(Ok(ended)) => ended.map_err(Failure::new),
-        Ok(Err(panicked)) => Err(Failure::new(panicked)),
-        Err(_) => Ok(()),
-    }
-}
-
-async fn wait_for_the_end(stop: &CancellationToken) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::new)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::new)?;
-    tokio::select! {
-        _ = terminate.recv() => (),
-        _ = interrupt.recv() => (),
-        () = stop.cancelled() => (),
-    }
-    Ok(())
+    let notified = async {
+        match notifying {
+            Some(notifying) => notifying.await,
+            None => Ok(()),
+        }
+    };
+    drain(async { tokio::join!(manager.stop(), tasks.wait(), notified, keeping, server) }).await
 }
 
 /// Opens the database; its directory is made if it is not there.
@@ -237,6 +234,7 @@ pub(super) fn source(settings: SourceSettings, metrics: &Arc<Metrics>) -> Result
     };
     Ok(Arc::new(Counted::new(source, Arc::clone(metrics), left)))
 }
+
 /// How often the repository is asked. The public GitHub would soon refuse whoever asks often and shows no token.
 fn poll_interval(source: &SourceSettings, wanted: Duration) -> Duration {
     match source {
@@ -248,7 +246,6 @@ fn poll_interval(source: &SourceSettings, wanted: Duration) -> Duration {
         SourceSettings::GitHub(_) | SourceSettings::Git(_) => wanted,
     }
 }
-
 
 fn warn_about(config: &Config) {
     let stretched = poll_interval(&config.source, config.poll_interval);
@@ -270,6 +267,7 @@ fn warn_about(config: &Config) {
              name it in TRUSTED_PROXIES"
         );
     }
+}
 
 #[cfg(test)]
 mod tests {
@@ -291,5 +289,4 @@ mod tests {
         check(&[("GITHUB_API_URL", "https://github.example.org/api/v3")], 60);
         assert!(Duration::from_hours(1).as_secs() / WITHOUT_TOKEN.as_secs() <= 30, "half of what is allowed");
     }
-}
 }

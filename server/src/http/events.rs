@@ -28,9 +28,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PACE: Duration = Duration::from_millis(100);
 /// A comment, which clients pass over.
 const STILL_HERE: Bytes = Bytes::from_static(b":\n\n");
+/// The last word of a server that stops: ask again soon, there will be another.
+const BYE: Bytes = Bytes::from_static(b"event: bye\nretry: 1000\ndata:\n\n");
 
 /// What moves, as server-sent events: the state of `/api/status` first, then again at every change, until the client or
-/// the server leaves, or the session ends. A client that is slow misses values, never the newest.
+/// the server leaves (the last event is `bye` then), or the session ends. A client that is slow misses values, never the newest.
 #[utoipa::path(get, path = "/api/events", tag = "Environments", responses(
     (status = 200, description = "Each event's data is what `/api/status` answers", body = String, content_type = "text/event-stream"),
 ))]
@@ -49,7 +51,10 @@ pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Res
         let frame = follower.next().await?;
         Some((Ok::<_, Infallible>(frame), (follower, held)))
     });
+    let stop = state.stop.clone();
     let frames = frames.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller, may_look));
+    let bye = stream::once(async move { stop.is_cancelled().then_some(Ok(BYE)) });
+    let frames = frames.chain(bye.filter_map(std::future::ready));
     let headers = AppendHeaders([
         (CONTENT_TYPE.as_str(), "text/event-stream"),
         (CACHE_CONTROL.as_str(), "no-cache, no-transform"),

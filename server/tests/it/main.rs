@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod ending;
 mod engines;
 mod fake_github;
 mod faults;
