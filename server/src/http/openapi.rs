@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::api::schema::{CauseKind, Day};
+use super::auth::table::{Access, access_of};
 use super::error::{MEDIA_TYPE, Problem};
 use super::{AppState, idempotency};
 
@@ -49,10 +50,16 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
 /// What every operation may also answer, and what every order may carry, in addition to what it says itself.
 pub(super) fn complete(description: utoipa::openapi::OpenApi) -> Value {
     let mut description = serde_json::to_value(description).unwrap_or_default();
+    if let Some(whole) = description.as_object_mut() {
+        whole.insert("security".to_owned(), json!([{ "token": [] }]));
+    }
     let paths = description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
     for (path, methods) in paths {
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             let Some(operation) = operation.as_object_mut() else { continue };
+            if takes_no_right(method, path) {
+                operation.insert("security".to_owned(), json!([]));
+            }
             if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
                 responses.entry("default").or_insert_with(any_problem);
             }
@@ -65,8 +72,14 @@ pub(super) fn complete(description: utoipa::openapi::OpenApi) -> Value {
     description
 }
 
+/// Whether anybody may ask there.
+fn takes_no_right(method: &str, path: &str) -> bool {
+    let method = method.to_ascii_uppercase().parse().unwrap_or_default();
+    matches!(access_of(&method, path), Some(Access::Open | Access::Public))
+}
+
 fn any_problem() -> Value {
-    serde_json::json!({
+    json!({
         "description": "Anything else that goes wrong",
         "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
     })
@@ -116,6 +129,22 @@ mod tests {
         for reference in found {
             assert!(described.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
         }
+    }
+
+    #[test]
+    fn every_operation_wants_a_token_but_those_that_anybody_may_ask() {
+        let described = described();
+        assert_eq!(described["security"], json!([{ "token": [] }]));
+        let mut open = Vec::new();
+        for (path, methods) in described["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                if let Some(security) = operation.get("security") {
+                    assert_eq!(security, &json!([]), "{method} {path}");
+                    open.push(format!("{method} {path}"));
+                }
+            }
+        }
+        assert_eq!(open, ["post /api/webhooks/{forge}", "get /healthz", "get /readyz"]);
     }
 
     #[test]
