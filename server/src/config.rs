@@ -103,8 +103,13 @@ impl Config {
         let deployment_timeout = seconds(settings, "DEPLOYMENT_TIMEOUT_SECONDS", 300, 10, 86_400)?;
         let stability = seconds(settings, "STABILITY_SECONDS", 20, 1, 3_600)?;
         if stability >= deployment_timeout {
-            let problem = "it must be less than DEPLOYMENT_TIMEOUT_SECONDS, or no deployment could ever succeed";
-            return Err(wrong("STABILITY_SECONDS", &problem));
+            let problem = format!(
+                "it is {} and STABILITY_SECONDS is {}: no deployment could ever succeed. Make it more than \
+                 STABILITY_SECONDS, or set that to less",
+                deployment_timeout.as_secs(),
+                stability.as_secs()
+            );
+            return Err(wrong("DEPLOYMENT_TIMEOUT_SECONDS", &problem));
         }
         let prefix = text(settings, "STACK_NAME").unwrap_or_else(|| repository_name(settings));
         let (pipeline, engines, targets) = file::read(settings, prefix, repository(&source).as_ref())?;
@@ -304,6 +309,9 @@ pub(crate) mod testing {
 }
 
 #[cfg(test)]
+mod documented;
+
+#[cfg(test)]
 mod tests {
     use super::testing::Fake;
     use super::*;
@@ -324,6 +332,12 @@ mod tests {
             "POLL_INTERVAL_SECONDS",
             "soon",
             "POLL_INTERVAL_SECONDS: `soon` was read: use a whole number of seconds from 2 to 86400",
+        );
+        check(
+            "DEPLOYMENT_TIMEOUT_SECONDS",
+            "15",
+            "DEPLOYMENT_TIMEOUT_SECONDS: it is 15 and STABILITY_SECONDS is 20: no deployment could ever succeed. Make it \
+             more than STABILITY_SECONDS, or set that to less",
         );
         check("WEB_PORT", "99999", "WEB_PORT: `99999` was read: use a port from 1 to 65535");
         check("DOCKER_HOST", "/x", "DOCKER_HOST: `/x` was read: use unix:///path/to/docker.sock or tcp://host:port");

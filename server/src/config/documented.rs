@@ -1,0 +1,58 @@
+//! Whether people are told of every setting, and of none that is not read.
+
+use std::collections::BTreeSet;
+
+/// Where settings are read.
+const SOURCES: [&str; 6] = [
+    include_str!("../config.rs"),
+    include_str!("file.rs"),
+    include_str!("../auth/settings.rs"),
+    include_str!("../telemetry/settings.rs"),
+    include_str!("../cli/mod.rs"),
+    include_str!("../cli/serve.rs"),
+];
+const EXAMPLE: &str = include_str!("../../../.env.example");
+const PAGE: &str = include_str!("../../../docs/configuration.md");
+
+fn is_name(text: &str) -> bool {
+    text.len() > 3
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.chars().all(|one| one.is_ascii_uppercase() || one.is_ascii_digit() || one == '_')
+}
+
+/// The names that stand alone between quotes, outside of tests.
+fn read() -> BTreeSet<&'static str> {
+    let code = SOURCES.iter().filter_map(|source| source.split("#[cfg(test)]").next());
+    code.flat_map(|code| code.split('"')).filter(|text| is_name(text)).collect()
+}
+
+/// The names in the first columns of the tables.
+fn on_the_page() -> BTreeSet<&'static str> {
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    rows.flat_map(|cell| cell.split('`')).filter(|text| is_name(text)).collect()
+}
+
+fn in_the_example() -> BTreeSet<&'static str> {
+    let lines = EXAMPLE.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
+    lines.filter_map(|line| Some(line.split_once('=')?.0)).filter(|name| is_name(name)).collect()
+}
+
+/// A secret is named by itself, or by the file that holds it.
+fn is_among(name: &str, known: &BTreeSet<&str>) -> bool {
+    known.contains(name) || known.contains(format!("{name}_FILE").as_str())
+}
+
+#[test]
+fn every_setting_stands_on_the_page_and_in_the_example_and_no_other_does() {
+    let (read, page, example) = (read(), on_the_page(), in_the_example());
+    assert!(read.contains("AUTH") && read.len() > 40, "{read:?}");
+    for name in &read {
+        assert!(page.contains(name), "{name} is not in docs/configuration.md");
+        assert!(is_among(name, &example), "{name} is not in .env.example");
+    }
+    for name in page.iter().chain(&example) {
+        let of_secret = name.strip_suffix("_FILE").is_some_and(|name| read.contains(name));
+        assert!(read.contains(name) || of_secret, "nobody reads {name}");
+        assert!(page.contains(name), "{name} is not in docs/configuration.md");
+    }
+}
