@@ -9,7 +9,7 @@ use release_manager::access::{Accounts, AuditResult, Grant, NewToken, NewUser, P
 use release_manager::names::{EnvironmentName, TokenName, UserName};
 use release_manager::ports::Clock;
 use release_manager::time::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Failure;
 use super::serve::ProcessEnvironment;
@@ -116,15 +116,18 @@ pub(super) async fn user(command: UserCommand) -> Result<(), Failure> {
             let grant = grant.grant()?;
             let password = if no_password { None } else { Some(password()?) };
             let words = format!("added as {grant}");
-            let new =
-                NewUser { name: name.clone(), grant, password: password.as_ref().map(|known| known.text.clone()) };
+            let new = NewUser {
+                name: name.clone(),
+                grant,
+                password: password.as_ref().map(|known| known.text.expose_secret().to_owned()),
+            };
             keeper.add_user(new).await.map_err(Failure::new)?;
             show_made_up(password);
             (name, words)
         }
         UserCommand::Passwd { name } => {
             let password = password()?;
-            keeper.set_password(&name, password.text.clone()).await.map_err(Failure::new)?;
+            keeper.set_password(&name, password.text.expose_secret().to_owned()).await.map_err(Failure::new)?;
             show_made_up(Some(password));
             (name, "gets another password".to_owned())
         }
@@ -197,29 +200,29 @@ async fn close(store: &Store) -> Result<(), Failure> {
 }
 
 struct Password {
-    text: String,
+    text: SecretString,
     made_up: bool,
 }
 
 /// A line of standard input, if it is not a terminal; a made-up password otherwise.
 fn password() -> Result<Password, Failure> {
     if std::io::stdin().is_terminal() {
-        let text = secret::password().map_err(Failure::new)?.expose_secret().to_owned();
+        let text = secret::password().map_err(Failure::new)?;
         return Ok(Password { text, made_up: true });
     }
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(Failure::new)?;
     let text = line.trim_end_matches(['\r', '\n']).to_owned();
     if text.is_empty() {
-        let text = secret::password().map_err(Failure::new)?.expose_secret().to_owned();
+        let text = secret::password().map_err(Failure::new)?;
         return Ok(Password { text, made_up: true });
     }
-    Ok(Password { text, made_up: false })
+    Ok(Password { text: text.into(), made_up: false })
 }
 
 fn show_made_up(password: Option<Password>) {
     if let Some(password) = password.filter(|known| known.made_up) {
-        print(&format!("password: {}", password.text));
+        print(&format!("password: {}", password.text.expose_secret()));
     }
 }
 

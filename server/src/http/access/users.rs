@@ -7,6 +7,7 @@ use http::StatusCode;
 use release_manager::access::{Accounts, NewUser, Operation, Role, User};
 use release_manager::names::{EnvironmentName, UserName};
 use release_manager::time::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,8 +72,8 @@ pub(super) struct AddUser {
     #[schema(value_type = Vec<schema::EnvironmentName>)]
     environments: BTreeSet<EnvironmentName>,
     /// Left out for who comes through a proxy or an identity provider.
-    #[schema(min_length = 12, max_length = 256)]
-    password: Option<String>,
+    #[schema(value_type = Option<String>, min_length = 12, max_length = 256)]
+    password: Option<SecretString>,
 }
 
 /// Adds a user.
@@ -90,7 +91,8 @@ pub(super) async fn add_user(
     caller.trail().target(&format_args!("user {}", request.name));
     let grant = grant(request.role, request.environments)?;
     caller.trail().detail(&format_args!("added as {grant}"));
-    state.gate.keeper().add_user(NewUser { name: request.name, grant, password: request.password }).await?;
+    let password = request.password.map(|password| password.expose_secret().to_owned());
+    state.gate.keeper().add_user(NewUser { name: request.name, grant, password }).await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -104,8 +106,8 @@ pub(super) struct ChangeUser {
     #[serde(default)]
     #[schema(value_type = Vec<schema::EnvironmentName>)]
     environments: BTreeSet<EnvironmentName>,
-    #[schema(min_length = 12, max_length = 256)]
-    password: Option<String>,
+    #[schema(value_type = Option<String>, min_length = 12, max_length = 256)]
+    password: Option<SecretString>,
     /// `true` shuts them out.
     disabled: Option<bool>,
 }
@@ -137,7 +139,7 @@ pub(super) async fn change_user(
     };
     let grant = request.role.map(|role| grant(role, request.environments)).transpose()?;
     if let Some(password) = request.password {
-        keeper.set_password(&name, password).await?;
+        keeper.set_password(&name, password.expose_secret().to_owned()).await?;
         note("has another password".to_owned());
     }
     if let Some(grant) = grant {
