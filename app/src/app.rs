@@ -28,7 +28,7 @@ fn provide_live() {
 #[component]
 pub fn App() -> impl IntoView {
     if let Some(context) = Owner::current_shared_context() {
-        // Nothing is hydrated: the data that a page was drawn from need not be sent with it.
+        // Nothing is hydrated: what has to be sent beside a page stands in its rooms.
         context.set_is_hydrating(false);
     }
     provide_meta_context();

@@ -165,6 +165,7 @@ mod tests {
             health: crate::health::EnvironmentHealth { checked_at: None, services: std::collections::BTreeMap::new() },
             deployment: None,
             problem: None,
+            examined: None,
             hold: None,
             watched,
         };
@@ -173,6 +174,7 @@ mod tests {
             branch: String::new(),
             head: None,
             checked_at: None,
+            tried_at: None,
             problem: None,
             commit_url: None,
         };

@@ -9,7 +9,7 @@ use release_manager::diff::{ChangeType, FieldChange, Finding, ServiceChange};
 use release_manager::health::{EnvironmentHealth, HealthStatus, ServiceHealth};
 use release_manager::hold::Hold;
 use release_manager::live::{
-    Live, LiveEnvironment, Problem, Progress, ServicePhase, ServiceProgress, SourceState, StepState,
+    Examined, Live, LiveEnvironment, Problem, Progress, ServicePhase, ServiceProgress, SourceState, StepState,
 };
 use release_manager::names::{
     CommitSha, DeploymentId, Digest, EnvironmentName, HoldReason, ServiceName, StackName, Version,
@@ -101,9 +101,10 @@ structures! {
     Progress { id, environment, cause, actor, started_at, status, steps, services, error }
     ServiceProgress { from, to, phase, running, desired, message }
     Live { generation, source, engine_problem, database_problem, environments }
-    SourceState { name, branch, head, checked_at, problem, commit_url }
+    SourceState { name, branch, head, checked_at, problem, commit_url; or tried_at }
     Problem { since, message }
-    LiveEnvironment { health, deployment, problem, hold; or watched }
+    Examined { revision; or passing, tried }
+    LiveEnvironment { health, deployment, problem, hold; or examined, watched }
     EnvironmentHealth { checked_at, services }
     ServiceHealth { status, running, desired, error, running_since, image; or restarts, unreachable }
     Hold { by, since, reason, newer_than }

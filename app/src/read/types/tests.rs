@@ -194,6 +194,7 @@ fn the_live_state_reads_back() {
         health: health(),
         deployment: Some(progress()),
         problem: Some(problem.clone()),
+        examined: Some(Examined { revision: Some(revision().sha), passing: true, tried: Some(DeploymentId(7)) }),
         hold: Some(hold),
         watched: watched(),
     };
@@ -204,6 +205,7 @@ fn the_live_state_reads_back() {
             branch: "main".to_owned(),
             head: Some(revision()),
             checked_at: Some(at()),
+            tried_at: Some(at()),
             problem: None,
             commit_url: Some("https://example.org/".to_owned()),
         },
