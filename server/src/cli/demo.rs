@@ -23,6 +23,7 @@ use crate::demo::{homelab, running};
 use crate::metrics::Metrics;
 use crate::source::{Git, GitSettings};
 use crate::store::Store;
+use crate::telemetry::Lines;
 
 /// What the demonstration runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +59,7 @@ pub(super) struct Args {
 const PASSWORD: &str = "demonstration";
 
 /// Serves the demonstration until it is told to stop.
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: Args, lines: &Lines) -> Result<(), Failure> {
     let dir = args.dir.unwrap_or_else(|| std::env::temp_dir().join("release-manager-demo"));
     let text = |error: std::io::Error| Failure::new(format!("`{}`: {error}", dir.display()));
     std::fs::create_dir_all(&dir).map_err(text)?;
@@ -90,7 +91,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.login {
         add_users(door.keeper()).await?;
     }
-    let house = House { store, metrics: Arc::new(Metrics::new()), outside: Outside::default(), backups: None, door };
+    let metrics = Arc::new(Metrics::with_lost_lines(lines.lost()));
+    let house = House { store, metrics, outside: Outside::default(), backups: None, door };
     serve(ports, settings, house, stop, || introduce(listen, &repository, &words)).await
 }
 

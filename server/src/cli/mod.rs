@@ -196,7 +196,7 @@ impl Command {
     async fn run(self, exporter: Option<Exporter>, lines: &Lines) -> Result<(), Failure> {
         match self {
             Self::Serve => serve::run(exporter, lines).await,
-            Self::Demo(args) => demo::run(args).await,
+            Self::Demo(args) => demo::run(args, lines).await,
             Self::Healthcheck => healthcheck::run().await,
             Self::Stack(command) => Box::pin(command.run()).await,
             Self::DbInit => serve::init_database().await,
