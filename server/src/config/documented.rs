@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 /// Where settings are read.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../config.rs"),
     include_str!("file.rs"),
     include_str!("../auth/settings.rs"),
     include_str!("../telemetry/settings.rs"),
     include_str!("../cli/mod.rs"),
+    include_str!("../cli/engine.rs"),
     include_str!("../cli/serve.rs"),
 ];
 const EXAMPLE: &str = include_str!("../../../.env.example");
@@ -23,7 +24,8 @@ fn is_name(text: &str) -> bool {
 /// The names that stand alone between quotes, outside of tests.
 fn read() -> BTreeSet<&'static str> {
     let code = SOURCES.iter().filter_map(|source| source.split("#[cfg(test)]").next());
-    code.flat_map(|code| code.split('"')).filter(|text| is_name(text)).collect()
+    // `HOME` is no setting of ours.
+    code.flat_map(|code| code.split('"')).filter(|text| is_name(text) && *text != "HOME").collect()
 }
 
 /// The names in the first columns of the tables.

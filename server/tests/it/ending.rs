@@ -22,7 +22,10 @@ async fn refused(docker_host: &str, user: Option<u32>) -> Output {
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_release-manager"));
+    // Where anybody may run it, wherever it was built.
+    let program = home.path().join("release-manager");
+    std::fs::copy(env!("CARGO_BIN_EXE_release-manager"), &program).unwrap();
+    let mut command = Command::new(program);
     command
         .arg("serve")
         .env_clear()
@@ -100,11 +103,10 @@ async fn a_stop_ends_within_seconds_and_a_stream_is_told() {
 async fn a_second_signal_ends_it_at_once() {
     let mut program = Program::start(tempfile::tempdir().unwrap(), &HOMELAB, &[OPEN]).await;
     until_served(&program).await;
-    // Half a request, which a stop waits for.
+    // Half an order, which a stop waits for: it is not answered before its body is there.
     let address = program.base.trim_start_matches("http://").to_owned();
     let mut half = TcpStream::connect(&address).await.unwrap();
-    let head =
-        "POST /api/sync HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let head = "POST /api/deploy/prod HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).await.unwrap();
     // Answered on another connection, so the first has been read by now.
     client().get(format!("{}/healthz", program.base)).send().await.unwrap();

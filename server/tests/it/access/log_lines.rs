@@ -73,7 +73,7 @@ const PLACES: &[(&str, &str)] = &[
     ("/rpc/deployment?id=2", "application/json"),
     ("/rpc/history?filter[limit]=50&filter[offset]=0", "application/json"),
     ("/deployments/2", "text/html"),
-    ("/health", "text/html"),
+    ("/", "text/html"),
 ];
 
 /// What is answered; of a stream what comes first.
