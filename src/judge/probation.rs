@@ -32,7 +32,8 @@ impl Watch {
         let after_gap = self.blind.take().is_some() || at.saturating_sub(self.answered) > GAP;
         self.answered = at;
         let service = seen.services.get(&self.target.full_name)?;
-        if label(&service.spec, DEPLOYMENT_LABEL) != Some(self.target.deployment.to_string().as_str()) {
+        let written = self.target.spec.as_ref().and_then(|spec| label(spec, DEPLOYMENT_LABEL));
+        if label(&service.spec, DEPLOYMENT_LABEL) != written {
             return None;
         }
         let look = Look::new(service, seen);

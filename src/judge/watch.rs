@@ -143,7 +143,7 @@ impl Watch {
     }
 
     fn judge(&mut self, at: Duration, seen: &Observation) -> Judgement {
-        let after_gap = std::mem::take(&mut self.unseen) || at.saturating_sub(self.answered) > self.timing.gap;
+        let after_gap = self.unseen || at.saturating_sub(self.answered) > self.timing.gap;
         if after_gap {
             self.proof = None;
             self.stillness.1 = at;
@@ -166,6 +166,7 @@ impl Watch {
         }
         self.target.service_id = Some(service.id.clone());
         self.account(&look, after_gap);
+        self.unseen = false;
         if look.mode.is_job() { self.judge_job(at, &look) } else { self.judge_tasks(at, &look) }
     }
 

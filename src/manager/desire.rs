@@ -159,6 +159,16 @@ pub(crate) fn is_transient(error: &ManagerError) -> bool {
     }
 }
 
+/// Whether it may be over by itself: what a person has to mend is not.
+pub(crate) fn passes(error: &ManagerError) -> bool {
+    use ManagerError::{Busy, Ledger, NotLeading, Preparing, Stopping, Swarm};
+    match error {
+        Busy(_) | Ledger(_) | NotLeading { .. } | Preparing(_) | Stopping | Swarm(_) => true,
+        ManagerError::Source(_) => is_transient(error),
+        _ => false,
+    }
+}
+
 /// The image with the repository of `own` and the version of `proven`; with the very digest where both are the same
 /// repository.
 pub(crate) fn with_version(own: &str, proven: &ServiceVersion) -> String {

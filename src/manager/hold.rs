@@ -66,27 +66,29 @@ impl Inner {
     }
 
     /// Holds an environment that follows the source until that has something newer than now; a person's own hold stays.
+    /// Returns the new hold, if there is one.
     pub(super) async fn hold_for_rollback(
         &self,
         environment: &Environment,
         actor: &Actor,
         to: DeploymentId,
-    ) -> Result<(), ManagerError> {
+    ) -> Result<Option<Hold>, ManagerError> {
         let by_person = self.held(&environment.name).is_some_and(|hold| hold.newer_than.is_none());
         if environment.mode != Mode::Auto || by_person {
-            return Ok(());
+            return Ok(None);
         }
         let reason: HoldReason = format!("rolled back to deployment {to}")
             .parse()
             .map_err(|error: InvalidName| ManagerError::Internal(error.to_string()))?;
         let newer_than = self.board.subscribe().borrow().source.head.as_ref().map(|head| head.sha.clone());
         let hold = Hold { by: actor.clone(), since: self.ports.clock.now(), reason, newer_than };
-        self.put_under(&environment.name, hold).await
+        self.put_under(&environment.name, hold.clone()).await?;
+        Ok(Some(hold))
     }
 
-    /// Takes back the hold for a rollback that was not begun.
-    pub(super) async fn hold_as_before(&self, name: &EnvironmentName, before: Option<Hold>) {
-        if self.held(name) == before {
+    /// Takes back the hold for a rollback that was not begun, unless a person has decided otherwise meanwhile.
+    pub(super) async fn take_back(&self, name: &EnvironmentName, hold: Option<Hold>, before: Option<Hold>) {
+        if hold.is_none() || self.held(name) != hold {
             return;
         }
         let restored = match before {

@@ -16,6 +16,9 @@ use crate::plan::{ActionKind, Plan};
 use crate::ports::{JournalEntry, NewDeployment, OpenDeployment};
 use crate::rollout::{self, Ended, Switch};
 
+/// So often a deployment is taken up again after a mistake of our own.
+const MOST_MISTAKES: u32 = 5;
+
 /// How long to wait before a deployment that could not be recorded is taken up again.
 pub(super) const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -115,7 +118,7 @@ impl Inner {
         let switch = self.show(&open);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            inner.carry_out_all(&permit, Some((open, switch))).await;
+            inner.caught("a deployment", inner.carry_out_all(&permit, Some((open, switch)))).await;
             inner.let_go(permit);
         });
     }
@@ -203,6 +206,7 @@ impl Inner {
     async fn run_to_the_end(&self, permit: &Permit, mut open: OpenDeployment, switch: Switch) -> Option<Ended> {
         let (id, name) = (open.id, permit.environment());
         let before = self.problem_of(name);
+        let mut broken = 0;
         loop {
             let run = rollout::run(self, permit, open.clone(), switch.clone());
             let message = match self.caught(&format!("deployment {id}"), run).await {
@@ -214,7 +218,9 @@ impl Inner {
                     error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
                     format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended")
                 }
+                None if broken >= MOST_MISTAKES => return Some(self.given_up(id).await),
                 None => {
+                    broken += 1;
                     format!("deployment {id} was broken off by a mistake of Release Manager's: it is taken up again")
                 }
             };
@@ -226,6 +232,18 @@ impl Inner {
             };
             open = known;
         }
+    }
+
+    /// Ends a deployment that a mistake of ours breaks off each time: nobody could deploy anything else here.
+    async fn given_up(&self, id: DeploymentId) -> Ended {
+        let outcome = Outcome::refused(format!(
+            "a mistake of Release Manager's has broken it off {MOST_MISTAKES} times: see the log, and look at the services \
+             themselves"
+        ));
+        if let Err(failure) = self.ports.ledger.finish(id, &outcome, self.ports.clock.now()).await {
+            error!(deployment.id = id.0, error = %failure, "The deployment cannot be closed");
+        }
+        Ended { outcome, goes_back: false }
     }
 
     /// What is not over, as soon as the ledger can say that again: an older journal would lack what was written since.

@@ -7,20 +7,19 @@ use super::drift::Stacks;
 use super::{Inner, ManagerError};
 use crate::engine::{LiveService, LiveStack};
 use crate::health::{self, HealthStatus};
-use crate::names::{EnvironmentName, ServiceName, StackName};
+use crate::names::{EnvironmentName, ServiceName, StackName, Version};
 use crate::pipeline::Environment;
 use crate::plan::{self, Action, ActionKind, Mode, Plan, image_of};
 use crate::ports::{LedgerError, Standing, Unproved};
 use crate::stack::Stack;
 
-/// Which of the services that a plan leaves as they are, and that a deployment has written without success, are watched to a
-/// verdict.
+/// Which of the services that a plan leaves as they are, and that no deployment has seen succeed so, are watched to a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owed {
     /// All: a person who orders this release is owed the truth about it. A job runs once more, as only that tells.
     All,
     /// Those that look well by now, as an image that took long to come: they can be proved, and promoted then. One that is
-    /// still broken does not fail a deployment that does not touch it, and a machine starts no job again.
+    /// broken does not fail a deployment that does not touch it, and a machine starts no job again.
     Recovered,
 }
 
@@ -54,17 +53,26 @@ impl Inner {
         plan: &mut Plan,
         owed: Owed,
     ) -> Result<(), ManagerError> {
-        let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
-        self.watch_strayed(environment, live, plan, &unproved).await?;
-        let mut watched = unproved;
-        if owed == Owed::Recovered && !watched.is_empty() {
+        let mut unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;
+        let mut strayed = self.strayed(environment, live, plan).await?;
+        strayed.retain(|service, _| !unproved.contains_key(service));
+        if owed == Owed::Recovered && !(unproved.is_empty() && strayed.is_empty()) {
             let seen = self.ports.swarm_of(&environment.stack).observe(&environment.stack).await?;
             let seen = health::judge_stack(&environment.stack, &seen, self.ports.clock.now());
-            watched.retain(|service, _| seen.get(service).is_some_and(|seen| seen.status == HealthStatus::Healthy));
+            let is_well =
+                |service: &ServiceName| seen.get(service).is_some_and(|seen| seen.status == HealthStatus::Healthy);
+            unproved.retain(|service, _| is_well(service));
+            strayed.retain(|service, _| is_well(service));
+        }
+        for action in &mut plan.actions {
+            let from = action.kind.service().and_then(|service| strayed.remove(service));
+            if let Some(from) = from {
+                watch(action, from, "somebody else has made it so: it is watched".to_owned());
+            }
         }
         for action in &mut plan.actions {
             let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
-            let Some(known) = watched.get(service) else { continue };
+            let Some(known) = unproved.get(service) else { continue };
             if is_job(environment, live, service) {
                 let again = (owed == Owed::All).then(|| plan::restart(live, &environment.stack, service)).flatten();
                 if let Some(again) = again {
@@ -79,40 +87,37 @@ impl Inner {
         Ok(())
     }
 
-    /// Has services watched that run as they are wanted only because somebody else has made them so.
-    async fn watch_strayed(
+    /// The services that a plan leaves as they are, as they are wanted, and that are so only because somebody else has made
+    /// them so; each with the version that was known before.
+    async fn strayed(
         &self,
         environment: &Environment,
         live: &LiveStack,
-        plan: &mut Plan,
-        unproved: &BTreeMap<ServiceName, Unproved>,
-    ) -> Result<(), ManagerError> {
-        let Some(standing) = self.ports.ledger.standing(&environment.name, None).await? else { return Ok(()) };
-        let changed = self.changed_by_others(environment, live).await?;
-        for action in &mut plan.actions {
-            let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
-            let stood = standing.services.get(service);
-            let found = live.services.get(&environment.stack.scope(service));
-            let runs = found.and_then(|found| image_of(&found.spec));
-            let is_other =
-                stood.is_none_or(|stood| stood.told_by.is_none() && runs != Some(stood.version.image.as_str()));
-            let is_strayed = is_other || changed.contains(service);
-            if is_strayed && !unproved.contains_key(service) && !is_job(environment, live, service) {
-                let from = stood.map(|stood| stood.version.version.clone());
-                watch(action, from, "somebody else has made it so: it is watched".to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// The services that do not run as the deployments have left them that proved them.
-    async fn changed_by_others(
-        &self,
-        environment: &Environment,
-        live: &LiveStack,
-    ) -> Result<BTreeSet<ServiceName>, ManagerError> {
+        plan: &Plan,
+    ) -> Result<BTreeMap<ServiceName, Option<Version>>, ManagerError> {
+        let Some(standing) = self.ports.ledger.standing(&environment.name, None).await? else {
+            return Ok(BTreeMap::new());
+        };
         let parts = self.parts(environment, &mut Stacks::new()).await?;
-        Ok(parts.iter().flat_map(|part| plan::drift(part.expected(), live).into_keys()).collect())
+        let changed: BTreeSet<ServiceName> =
+            parts.iter().flat_map(|part| plan::drift(part.expected(), live).into_keys()).collect();
+        let is_deployed = |service: &ServiceName| parts.iter().any(|part| part.expected().services.contains(service));
+        let is_strayed = |service: &ServiceName| match standing.services.get(service) {
+            None => true,
+            Some(_) if is_deployed(service) => changed.contains(service),
+            // It was only adopted, with the image that ran.
+            Some(stood) => {
+                let found = live.services.get(&environment.stack.scope(service));
+                found.and_then(|found| image_of(&found.spec)) != Some(stood.version.image.as_str())
+            }
+        };
+        let left = plan.actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::LeaveService { service, .. } => Some(service),
+            _ => None,
+        });
+        let strayed = left.filter(|service| is_strayed(service) && !is_job(environment, live, service));
+        let version = |service| standing.services.get(service).map(|stood| stood.version.version.clone());
+        Ok(strayed.map(|service| (service.clone(), version(service))).collect())
     }
 
     /// Adds the removal of services that were deployed here and are neither wanted nor live: it only has to be recorded.
@@ -146,7 +151,7 @@ fn is_job(environment: &Environment, live: &LiveStack, service: &ServiceName) ->
     live.services.get(&environment.stack.scope(service)).is_none_or(|found| Mode::of(&found.spec).is_job())
 }
 
-fn watch(action: &mut Action, from: Option<crate::names::Version>, reason: String) {
+fn watch(action: &mut Action, from: Option<Version>, reason: String) {
     if let ActionKind::LeaveService { service, version } = &action.kind {
         action.kind = ActionKind::WatchService { service: service.clone(), from, to: version.clone() };
         action.reason = reason;

@@ -136,8 +136,10 @@ impl Inner {
         if let Ok(seen) = seen {
             kept.retain(|service, kept| {
                 let live = seen.services.get(&environment.stack.scope(service));
-                let writer = live.and_then(|live| label(&live.spec, DEPLOYMENT_LABEL));
-                writer == Some(kept.deployment.to_string().as_str())
+                let written = kept.watch.target().spec.as_ref();
+                live.is_some_and(|live| {
+                    label(&live.spec, DEPLOYMENT_LABEL) == written.and_then(|spec| label(spec, DEPLOYMENT_LABEL))
+                })
             });
         }
         kept.retain(|_, kept| kept.after.is_some() || kept.until > now);

@@ -86,12 +86,12 @@ impl Manager {
         }
         let candidate = candidate.worth_doing()?;
         let before = inner.held(target);
-        inner.hold_for_rollback(environment, &actor, to).await?;
+        let hold = inner.hold_for_rollback(environment, &actor, to).await?;
         let new = candidate.deployment(target, Cause::Rollback { to }, actor, inner.ports.clock.now());
         match inner.begin(permit, new).await {
             Ok(id) => Ok(id),
             Err(refused) => {
-                inner.hold_as_before(target, before).await;
+                inner.take_back(target, hold, before).await;
                 Err(refused)
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::Inner;
@@ -38,12 +39,17 @@ impl Inner {
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
+            let mut began = Instant::now();
             while inner.caught(&what, task(Arc::clone(&inner))).await.is_none() {
+                if began.elapsed() > LONGEST_PAUSE * 2 {
+                    pause = FIRST_PAUSE;
+                }
                 tokio::select! {
                     () = inner.stop.cancelled() => return,
                     () = tokio::time::sleep(pause) => (),
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
+                began = Instant::now();
             }
         });
     }

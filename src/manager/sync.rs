@@ -113,13 +113,14 @@ impl Inner {
                 return;
             }
         };
-        let mut tried = None;
+        let (mut tried, mut passing) = (None, false);
         let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
             Ok(_) | Err(ManagerError::UpToDate) => (true, None),
             // Held while it was prepared: the hold says so itself.
             Err(ManagerError::Held(..)) => return,
             Err(error) => {
                 tried = self.tried_as(&error, head).await;
+                passing = desire::passes(&error);
                 (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short())))
             }
         };
@@ -129,7 +130,6 @@ impl Inner {
                 warn!(environment = %name, "Not deployed: {problem}");
             }
         }
-        let passing = !settled && problem.as_ref().is_some() && tried.is_none();
         let examined = live::Examined { revision: Some(head.sha.clone()), passing, tried };
         self.board.examined(name, examined, problem, self.ports.clock.now());
         self.examined().insert(name.clone(), Examined { sha: head.sha.clone(), settled });
@@ -152,10 +152,6 @@ impl Inner {
     ) -> Result<Option<DeploymentId>, ManagerError> {
         self.adopt(environment).await?;
         let is_forced = matches!(wish, Wish::Retry(_));
-        if !is_forced && let Some(followed) = self.followed(environment).await?.filter(|known| known.sha != head.sha) {
-            self.may_follow(environment, &followed, head).await?;
-            self.keeps_variables(environment, &followed, head).await?;
-        }
         let desired = self.desire(environment, head).await?;
         for warning in &desired.warnings {
             debug!(environment = %environment.name, "{}", warning.0);
@@ -172,6 +168,10 @@ impl Inner {
                 Status::InProgress => return Ok(None),
                 _ => return Err(ManagerError::TriedBefore(tried.id)),
             }
+        }
+        if !is_forced && let Some(followed) = self.followed(environment).await?.filter(|known| known.sha != head.sha) {
+            self.may_follow(environment, &followed, head).await?;
+            self.keeps_variables(environment, &followed, head).await?;
         }
         let (release, stack, mut plan, live) = self.pinned(environment, desired).await?;
         if blocked(&plan).is_some() {
@@ -223,7 +223,7 @@ impl Inner {
         live: &LiveStack,
         plan: &Plan,
     ) -> Result<Option<DeploymentId>, ManagerError> {
-        if plan.has_writes() {
+        if plan.has_work() {
             return Ok(None);
         }
         let unproved = self.unproved(&environment.name, &environment.stack, &live.services).await?;

@@ -41,6 +41,7 @@ struct World {
     hidden: bool,
     lose_answers: u32,
     collapses: bool,
+    broken: bool,
     /// A network that is listed although it is gone, for so many more refusals.
     fading: Option<(String, u32)>,
     /// Whether the next name that is taken is followed by a look that fails, and whether that look comes now.
@@ -147,6 +148,11 @@ impl FakeSwarm {
     /// The next write is done, and the code that asked for it breaks.
     pub fn collapse(&self) {
         self.world().collapses = true;
+    }
+
+    /// The code that asks how things are breaks from now on.
+    pub fn collapse_always(&self) {
+        self.world().broken = true;
     }
 
     /// A network is gone, and is listed all the same until services were refused so often for that.
@@ -463,6 +469,7 @@ impl Swarm for FakeSwarm {
 
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
         let world = self.reach()?;
+        assert!(!world.broken, "the code breaks, as the test wants it");
         let services = world.of_stack(stack);
         let left = world.left.values().filter(|(service, _)| is_of(service, stack)).flat_map(|(_, tasks)| tasks);
         let kept = services.values().flat_map(|service| world.tasks.get(&service.id).into_iter().flatten());

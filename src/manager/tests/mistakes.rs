@@ -29,6 +29,18 @@ async fn a_deployment_is_taken_up_again_after_a_mistake_of_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_that_a_mistake_breaks_off_each_time_is_closed() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.collapse_always();
+    let id = world.promote(None, None).await.unwrap();
+    world.until_ended("prod", Status::Failed).await;
+    let known = world.ledger.deployment(id).await.unwrap().unwrap();
+    let (_, outcome) = known.ended.unwrap();
+    assert!(outcome.error_message.unwrap().contains("broken it off 5 times"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_earlier_process_has_seen_succeed_is_watched_on_by_the_one_that_closes_the_deployment() {
     let mut world = World::asleep().await;
     world.swarm.slow_down("db:1");

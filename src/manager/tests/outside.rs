@@ -14,8 +14,13 @@ impl World {
         world
     }
 
-    fn update_by_hand(&self, full_name: &str, image: &str) {
-        self.swarm.tamper(full_name, |spec| spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image));
+    async fn update_by_hand(&self, full_name: &str, image: &str) {
+        let stack = full_name.split('_').next().unwrap().parse().unwrap();
+        let live = self.swarm.live(&stack).await.unwrap();
+        let service = &live.services[full_name];
+        let (id, version, mut spec) = (service.id.clone(), service.version, service.spec.clone());
+        spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image);
+        self.swarm.apply(&Write::UpdateService { id, version, spec }).await.unwrap();
     }
 
     async fn remove_by_hand(&self, environment: &str, service: &str) {
@@ -44,7 +49,7 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn what_somebody_has_updated_by_hand_is_proved_once_it_is_committed() {
     let world = World::both_deployed().await;
-    world.update_by_hand("lab-preprod_web", "web:2");
+    world.update_by_hand("lab-preprod_web", "web:2").await;
     let writes = world.service_writes();
     world.push("2", "1");
     world.next_success("preprod").await;
@@ -61,7 +66,7 @@ async fn what_somebody_has_brought_to_prod_by_hand_is_proved_by_the_promotion() 
     let world = World::both_deployed().await;
     world.push("2", "1");
     world.next_success("preprod").await;
-    world.update_by_hand("lab-prod_web", "web:2");
+    world.update_by_hand("lab-prod_web", "web:2").await;
     let writes = world.service_writes();
     world.promote(None, None).await.unwrap();
     world.until_ended("prod", Status::Success).await;
@@ -160,4 +165,34 @@ async fn a_stack_that_somebody_has_just_removed_is_made_anew_with_its_network() 
     assert_eq!(world.running("preprod").await, ["db 1", "web 2"]);
     let networks = world.swarm.writes().into_iter().filter(|write| matches!(write, Write::CreateNetwork { .. }));
     assert_eq!(networks.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_broken_by_hand_fails_no_deployment_that_leaves_it_alone() {
+    let world = World::both_deployed().await;
+    world.swarm.slow_down("web:2");
+    world.update_by_hand("lab-preprod_web", "web:2").await;
+    world.push("2", "2");
+    world.next_success("preprod").await;
+    assert_eq!(world.running("preprod").await, ["db 2", "web 1"]);
+    world.swarm.recover("lab-preprod_web");
+    world.push("2", "3");
+    world.next_success("preprod").await;
+    assert_eq!(world.running("preprod").await, ["db 3", "web 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adopted_service_that_somebody_has_updated_is_proved_once_that_is_committed() {
+    let mut world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.manager.stop().await;
+    // A database that knows nothing of what runs.
+    world.ledger = Arc::new(FakeLedger::default());
+    world.source.commit("Only db", &[("env/.env.preprod", Some("WEB_VERSION=1\nDB_VERSION=2\n"))]);
+    world.restart().await;
+    world.until_version("lab-preprod_db", "db:2").await;
+    world.update_by_hand("lab-preprod_web", "web:2").await;
+    world.push("2", "2");
+    world.next_success("preprod").await;
+    assert_eq!(world.running("preprod").await, ["db 2", "web 2"]);
 }
