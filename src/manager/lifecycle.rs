@@ -118,7 +118,8 @@ impl Inner {
         let switch = self.show(&open);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            inner.caught("a deployment", inner.carry_out_all(&permit, Some((open, switch)))).await;
+            let all = Box::pin(inner.carry_out_all(&permit, Some((open, switch))));
+            inner.caught("a deployment", all).await;
             inner.let_go(permit);
         });
     }

@@ -40,8 +40,7 @@ struct World {
     unreachable: bool,
     hidden: bool,
     lose_answers: u32,
-    collapses: bool,
-    broken: bool,
+    collapse: Collapse,
     /// A network that is listed although it is gone, for so many more refusals.
     fading: Option<(String, u32)>,
     /// Whether the next name that is taken is followed by a look that fails, and whether that look comes now.
@@ -56,6 +55,17 @@ struct World {
     lease_writes: u64,
     own_service: Option<String>,
     processes: u64,
+}
+
+/// Whether the code that asks breaks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Collapse {
+    #[default]
+    Never,
+    /// Once, when it has written.
+    AfterWrite,
+    /// Each time it asks how things are.
+    Always,
 }
 
 impl Default for FakeSwarm {
@@ -147,12 +157,12 @@ impl FakeSwarm {
 
     /// The next write is done, and the code that asked for it breaks.
     pub fn collapse(&self) {
-        self.world().collapses = true;
+        self.world().collapse = Collapse::AfterWrite;
     }
 
     /// The code that asks how things are breaks from now on.
     pub fn collapse_always(&self) {
-        self.world().broken = true;
+        self.world().collapse = Collapse::Always;
     }
 
     /// A network is gone, and is listed all the same until services were refused so often for that.
@@ -469,7 +479,7 @@ impl Swarm for FakeSwarm {
 
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
         let world = self.reach()?;
-        assert!(!world.broken, "the code breaks, as the test wants it");
+        assert!(world.collapse != Collapse::Always, "the code breaks, as the test wants it");
         let services = world.of_stack(stack);
         let left = world.left.values().filter(|(service, _)| is_of(service, stack)).flat_map(|(_, tasks)| tasks);
         let kept = services.values().flat_map(|service| world.tasks.get(&service.id).into_iter().flatten());
@@ -488,7 +498,10 @@ impl Swarm for FakeSwarm {
         world.writes.push(write.clone());
         let lost = world.lose_answers > 0;
         world.lose_answers = world.lose_answers.saturating_sub(1);
-        let collapses = std::mem::take(&mut world.collapses);
+        let collapses = world.collapse == Collapse::AfterWrite;
+        if collapses {
+            world.collapse = Collapse::Never;
+        }
         drop(world);
         self.beats.send_modify(|beats| *beats += 1);
         assert!(!collapses, "the code breaks, as the test wants it");

@@ -27,7 +27,7 @@ pub struct AuditLog {
 }
 
 /// What makes refusals alike.
-type Kind = (String, Option<String>, String, Option<String>);
+type Kind = (String, Option<String>, String, Option<String>, Option<String>);
 
 struct Repeated {
     since: i64,
@@ -122,5 +122,5 @@ fn short(text: String) -> String {
 }
 
 fn kind(entry: &AuditEntry) -> Kind {
-    (entry.actor.clone(), entry.address.clone(), entry.operation.clone(), entry.target.clone())
+    (entry.actor.clone(), entry.address.clone(), entry.operation.clone(), entry.target.clone(), entry.detail.clone())
 }

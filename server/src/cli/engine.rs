@@ -24,14 +24,16 @@ pub(super) fn connect(settings: &dyn Settings, host: &str) -> Result<DockerSwarm
     connected.map_err(|error| Failure::setting(format!("DOCKER_HOST: {error}")))
 }
 
-/// The Swarms of the stacks that run elsewhere; one connection for each Engine.
+/// The Swarms of the stacks that run elsewhere than behind `docker_host`; one connection for each Engine.
 pub(super) fn elsewhere(
+    docker_host: &str,
     engines: &BTreeMap<StackName, EngineAddress>,
     finish: impl Fn(DockerSwarm) -> Result<DockerSwarm, Failure>,
 ) -> Result<BTreeMap<StackName, Arc<DockerSwarm>>, Failure> {
     let mut connected: BTreeMap<&EngineAddress, Arc<DockerSwarm>> = BTreeMap::new();
     let mut swarms = BTreeMap::new();
-    for (stack, engine) in engines {
+    let is_elsewhere = |engine: &EngineAddress| engine.host != docker_host || engine.certificates.is_some();
+    for (stack, engine) in engines.iter().filter(|(_, engine)| is_elsewhere(engine)) {
         let swarm =
             match connected.get(engine) {
                 Some(known) => Arc::clone(known),

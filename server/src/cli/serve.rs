@@ -91,7 +91,7 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
         demo: None,
     };
     let swarm = with_registries(engine::connect(&ProcessEnvironment, &config.docker_host)?)?;
-    let elsewhere = engine::elsewhere(&config.engines, with_registries)?;
+    let elsewhere = engine::elsewhere(&config.docker_host, &config.engines, with_registries)?;
     check_engine(&config.docker_host, &swarm).await?;
     let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
     let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;

@@ -41,6 +41,12 @@ pub(super) fn is_fatal(error: &LedgerError) -> bool {
     matches!(error.and_then(primary_code), Some(IO | CORRUPT | NOT_A_DATABASE))
 }
 
+/// Whether it is because the file is not what it should be.
+pub(super) fn tells_of_damage(error: &LedgerError) -> bool {
+    let LedgerError::Failed { source, .. } = error else { return false };
+    source.downcast_ref::<sqlx::Error>().is_some_and(is_damage)
+}
+
 /// Whether SQLite found that the file is not what it should be.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(CORRUPT | NOT_A_DATABASE))

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqlitePoolOptions;
 use tokio::sync::watch;
 
 use super::Store;
-use super::error::{failed, is_fatal};
+use super::error::{failed, tells_of_damage};
 use super::open::options;
 use super::seal::{VerifyError, verify};
 
@@ -48,15 +48,16 @@ impl Store {
 /// Every page, then every seal.
 async fn examine(pool: &SqlitePool) -> Result<Option<String>, LedgerError> {
     let pages: Result<String, _> = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(pool).await;
-    let seals = match pages.map_err(failed) {
+    let seals = match pages {
         Ok(found) if found == "ok" => verify(pool).await,
         Ok(found) => return Ok(Some(found)),
-        Err(error) => Err(VerifyError::Ledger(error)),
+        Err(error) => Err(VerifyError::Ledger(failed(error))),
     };
     match seals {
         Ok(()) => Ok(None),
         Err(VerifyError::Broken(broken)) => Ok(Some(broken.to_string())),
-        Err(VerifyError::Ledger(error)) if is_fatal(&error) => Ok(Some(error.to_string())),
+        // A disk that cannot be read for a moment has damaged nothing.
+        Err(VerifyError::Ledger(error)) if tells_of_damage(&error) => Ok(Some(error.to_string())),
         Err(VerifyError::Ledger(error)) => Err(error),
     }
 }

@@ -121,7 +121,7 @@ async fn engine(config: &Config) -> Vec<Finding> {
         Err(problem) => return vec![Finding::bad(CHECK, problem), clock(None)],
     };
     let mut findings = vec![Finding::good(CHECK, found)];
-    let elsewhere = match crate::cli::engine::elsewhere(&config.engines, Ok) {
+    let elsewhere = match crate::cli::engine::elsewhere(&config.docker_host, &config.engines, Ok) {
         Ok(elsewhere) => elsewhere,
         Err(problem) => return vec![Finding::bad(CHECK, problem.to_string()), clock(None)],
     };
