@@ -4,10 +4,10 @@ use js_sys::Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{
-    Element, Event, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, MouseEvent, SubmitEvent, UrlSearchParams,
+    Element, Event, FormData, HtmlAnchorElement, HtmlFormElement, MouseEvent, SubmitEvent, UrlSearchParams,
 };
 
-use super::page::{Ask, Entry, Outcome, Page, own_url};
+use super::page::{Ask, Entry, Outcome, Page, all, own_url};
 use super::{Client, document, listen, secrets};
 use crate::view::Tone;
 
@@ -16,6 +16,8 @@ use crate::view::Tone;
 const FOLLOWS: &str = "data-follows";
 /// A form that belongs to a part of the page that is alive.
 const OWN: &str = "data-own";
+/// A form that cannot be sent just now: its order is under way, or what it orders is not shown yet.
+const BUSY: &str = "data-busy";
 /// How long one has to stop typing.
 const PAUSE_MILLIS: i32 = 120;
 
@@ -87,7 +89,20 @@ fn form_of(event: &Event) -> Option<HtmlFormElement> {
 fn follow_form(page: &Page, form: &HtmlFormElement) {
     let entry = if form.get_attribute(FOLLOWS).as_deref() == Some("steps") { Entry::New } else { Entry::Same };
     if let Some(url) = question(form, None) {
+        hold_back();
         page.go(&url, entry);
+    }
+}
+
+/// Holds back every order for a plan: another is on its way, and what is chosen on the page is not what the order says. The
+/// page that comes lets them go. Should one be sent all the same, it names no plan, so the server refuses it.
+fn hold_back() {
+    for seen in all("form input[name=seen]") {
+        let _ = seen.set_attribute("value", "");
+        if let Ok(Some(form)) = seen.closest("form") {
+            let button = form.query_selector("button[type=submit]").ok().flatten();
+            set_busy(&form, button.as_ref(), true);
+        }
     }
 }
 
@@ -133,7 +148,9 @@ fn submit(client: &Client, event: &Event) {
         // Who comes in or goes out gets a new document.
         "post" if own_url(&form.action()).is_some_and(|url| url.pathname().starts_with("/rpc/")) => {
             event.prevent_default();
-            order(client, form, submitter);
+            if !form.has_attribute(BUSY) {
+                order(client, form, submitter);
+            }
         }
         _ => (),
     }
@@ -145,17 +162,16 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
     for (name, value) in fields(&form, submitter.as_ref()) {
         body.append(&name, &value);
     }
-    let button = submitter.and_then(|button| button.dyn_into::<HtmlElement>().ok());
-    set_busy(button.as_ref(), true);
+    set_busy(&form, submitter.as_ref(), true);
     let client = client.clone();
     spawn_local(async move {
         if form.has_attribute(secrets::FORM) {
             secrets::ask(&client, &form, &body).await;
-            return set_busy(button.as_ref(), false);
+            return set_busy(&form, submitter.as_ref(), false);
         }
         let ask = Ask { url: form.action(), form: Some(body), entry: Entry::New };
         let outcome = client.page.ask(ask).await;
-        set_busy(button.as_ref(), false);
+        set_busy(&form, submitter.as_ref(), false);
         match outcome {
             Outcome::Shown => {
                 // What was typed was for this order.
@@ -170,8 +186,12 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
     });
 }
 
-fn set_busy(button: Option<&HtmlElement>, busy: bool) {
-    let Some(button) = button else { return };
-    let _ = button.toggle_attribute_with_force("disabled", busy);
-    let _ = button.toggle_attribute_with_force("aria-busy", busy);
+/// A busy button stays reachable: disabled it would lose the focus, and what disables it otherwise would be forgotten.
+fn set_busy(form: &Element, button: Option<&Element>, busy: bool) {
+    let _ = form.toggle_attribute_with_force(BUSY, busy);
+    for name in ["aria-busy", "aria-disabled"] {
+        let _ = button.map(|button| {
+            if busy { button.set_attribute(name, "true") } else { button.remove_attribute(name) }
+        });
+    }
 }
