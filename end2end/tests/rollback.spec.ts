@@ -43,3 +43,58 @@ test("an environment is held with a reason, and a service is restarted meanwhile
   await succeeded(page);
   await expect(page.getByRole("region", { name: "Summary" })).toContainText("Restart of redis");
 });
+
+test("an order for a plan waits until the plan for what is ticked is shown", async ({ page, demo }) => {
+  const redis = await demo.raise("redis");
+  await demo.until("preprod runs it", 60, async () => (await demo.versions("preprod")).redis === redis.to);
+  const grafana = await demo.raise("grafana");
+  await demo.until("preprod runs it", 60, async () => (await demo.versions("preprod")).grafana === grafana.to);
+  const history: { id: number }[] = (await demo.json("/api/history?environment=preprod")).deployments;
+  const first = Math.min(...history.map((one) => one.id));
+
+  await open(page, `${demo.url}/rollback/preprod/${first}`);
+  const plan = page.getByRole("region", { name: "Plan" });
+  const order = plan.getByRole("button", { name: "Roll preprod back" });
+  await expect(plan.getByRole("listitem")).toHaveCount(2);
+  let go: () => void = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  await page.route("**/rollback/preprod/*?*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const sent: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST") sent.push(request.url());
+  });
+  await page.getByRole("checkbox", { name: /redis/ }).check();
+  await expect(order).toHaveAttribute("aria-busy", "true");
+  await order.click({ force: true });
+  await order.press("Enter");
+  expect(sent).toEqual([]);
+  go();
+  await expect(plan.getByRole("listitem")).toHaveCount(1);
+  await order.click();
+  await page.waitForURL(/\/deployments\/\d+$/);
+  await succeeded(page);
+  const versions = await demo.versions("preprod");
+  expect([versions.redis, versions.grafana]).toEqual([redis.from, grafana.to]);
+});
+
+test("an order that is turned away before it is read says why", async ({ page, demo, complaints }) => {
+  await open(page, demo.url);
+  await card(page, "Preprod").getByLabel("Hold preprod…").click();
+  await card(page, "Preprod").getByLabel("Why").fill("moving house");
+  const hold = card(page, "Preprod").getByRole("button", { name: "Hold", exact: true });
+  const news = page.getByRole("log", { name: "News" });
+  const body = JSON.stringify({ kind: "unavailable", message: "too many requests: try again in 3 s" });
+  await page.route("**/rpc/hold", (route) => route.fulfill({ status: 429, contentType: "application/json", body }));
+  await hold.click();
+  await expect(news).toContainText("too many requests: try again in 3 s");
+  await page.unroute("**/rpc/hold");
+  await page.route("**/rpc/hold", (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad Gateway</h1>" }));
+  await hold.click();
+  await expect(news).toContainText("Release Manager cannot be reached");
+  await expect(card(page, "Preprod").getByLabel("Why")).toHaveValue("moving house");
+  await expect(hold).toBeFocused();
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of (429|502)/.test(text)));
+});

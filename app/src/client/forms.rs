@@ -181,7 +181,8 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
                 }
             }
             Outcome::Unreachable | Outcome::Later => client.unreachable(),
-            Outcome::Refused | Outcome::Overtaken => (),
+            Outcome::Refused(Some(why)) => client.toasts.show(Tone::Bad, why, None),
+            Outcome::Refused(None) | Outcome::Overtaken | Outcome::Leaving => (),
         }
     });
 }

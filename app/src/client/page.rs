@@ -13,6 +13,7 @@ use web_sys::{
 };
 
 use super::{document, morph, window};
+use crate::read::{Tree, field};
 
 /// How an address gets into the bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +38,16 @@ pub(super) struct Ask {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The page is shown.
     Shown,
-    /// The page is shown, and says why the order was refused.
-    Refused,
+    /// The order was refused; why, where the page that is shown does not say it.
+    Refused(Option<String>),
     /// Something else was asked for meanwhile.
     Overtaken,
+    /// The browser loads the page anew.
+    Leaving,
     /// The server has no page for it just now.
     Later,
     /// The server cannot be reached.
@@ -159,12 +162,15 @@ impl Page {
     }
 
     fn show(&self, answer: Answer, ask: &Ask) -> Outcome {
-        let drawn = parse(&answer.html).filter(is_ours);
-        if drawn.is_none() && ask.form.is_none() {
-            // A proxy's own page while the server restarts, or too many questions.
-            return Outcome::Later;
-        }
-        let Some(drawn) = drawn.filter(is_of_this_build) else {
+        let Some(drawn) = parse(&answer.html).filter(is_ours) else {
+            if ask.form.is_none() {
+                // A proxy's own page while the server restarts, or too many questions.
+                return Outcome::Later;
+            }
+            // What turns an order away before it is read says why, but draws no page.
+            return said(&answer.html).map_or(Outcome::Unreachable, |why| Outcome::Refused(Some(why)));
+        };
+        if !is_of_this_build(&drawn) {
             // Another version of the server, or the page to log in.
             let target = match &ask.form {
                 None => ask.url.clone(),
@@ -172,8 +178,8 @@ impl Page {
                 Some(_) => answer.url,
             };
             let _ = window().location().assign(&target);
-            return Outcome::Shown;
-        };
+            return Outcome::Leaving;
+        }
         let address = without(&answer.url, &["__path", "__err"]);
         let refused = address != answer.url;
         let was_at = path(&self.0.shown.borrow());
@@ -193,7 +199,7 @@ impl Page {
         if moved {
             arrive(entry);
         }
-        if refused { Outcome::Refused } else { Outcome::Shown }
+        if refused { Outcome::Refused(None) } else { Outcome::Shown }
     }
 
     fn draw(&self, drawn: &Document) {
@@ -230,6 +236,12 @@ async fn fetch(ask: &Ask, controller: Option<&AbortController>) -> Result<Answer
 
 fn parse(html: &str) -> Option<Document> {
     DomParser::new().ok()?.parse_from_string(html, SupportedType::TextHtml).ok()
+}
+
+/// The sentence for people in an answer that is no page.
+fn said(json: &str) -> Option<String> {
+    let tree = Tree::of(json)?;
+    field(&tree, "message").or_else(|| field(&tree, "detail"))
 }
 
 fn is_ours(drawn: &Document) -> bool {
