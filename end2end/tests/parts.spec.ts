@@ -70,13 +70,31 @@ test("an environment is synced when somebody says so, and the outcome is told", 
   await expect(page.getByRole("log", { name: "News" })).toContainText("preprod runs the newest revision already");
 });
 
-test("what was typed before the program came is not lost", async ({ page, shared }) => {
+/// Keeps the program of the pages back until it is let go.
+async function withoutProgram(page: Page): Promise<() => void> {
   let go: () => void = () => {};
   const held = new Promise<void>((resolve) => (go = resolve));
   await page.route("**/*.wasm", async (route) => {
     await held;
     await route.continue();
   });
+  return go;
+}
+
+test("what was chosen before the program came is planned", async ({ page, shared }) => {
+  const go = await withoutProgram(page);
+  await page.goto(`${shared.url}/changes/prod`, { waitUntil: "commit" });
+  await page.getByRole("checkbox", { name: "Promote grafana" }).uncheck();
+  go();
+  await page.locator("html[data-alive]").waitFor({ state: "attached" });
+  await expect(page.getByRole("region", { name: "Plan" }).getByRole("listitem")).toHaveCount(2);
+  await expect(page.getByRole("checkbox", { name: "Promote grafana" })).not.toBeChecked();
+  await expect(page.getByText("Planning…")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Deploy to prod…" })).toBeEnabled();
+});
+
+test("what was typed before the program came is not lost", async ({ page, shared }) => {
+  const go = await withoutProgram(page);
   await page.goto(shared.url, { waitUntil: "commit" });
   await page.getByRole("searchbox", { name: "Service" }).fill("jelly");
   await page.getByRole("combobox", { name: "State" }).selectOption("Newer than the next");

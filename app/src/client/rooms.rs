@@ -144,7 +144,9 @@ fn replaced(room: &HtmlElement, draw: impl FnOnce() -> AnyView + 'static) -> Box
     let touched = touched::in_room(room);
     room.set_inner_html("");
     let view = mount_to(room.clone(), draw);
-    touched.put_back(room);
+    // Effects run for the first time when this has ended, and what they find then is what the server has drawn.
+    let room = room.clone();
+    super::after(0, move || touched.put_back(&room));
     Box::new(view)
 }
 
