@@ -3,9 +3,7 @@
 use js_sys::Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{
-    Element, Event, FormData, HtmlAnchorElement, HtmlFormElement, MouseEvent, SubmitEvent, UrlSearchParams,
-};
+use web_sys::{Element, Event, FormData, HtmlAnchorElement, HtmlFormElement, MouseEvent, SubmitEvent, UrlSearchParams};
 
 use super::page::{Ask, Entry, Outcome, Page, all, own_url};
 use super::{Client, document, listen, secrets};
@@ -191,8 +189,7 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
 fn set_busy(form: &Element, button: Option<&Element>, busy: bool) {
     let _ = form.toggle_attribute_with_force(BUSY, busy);
     for name in ["aria-busy", "aria-disabled"] {
-        let _ = button.map(|button| {
-            if busy { button.set_attribute(name, "true") } else { button.remove_attribute(name) }
-        });
+        let _ =
+            button.map(|button| if busy { button.set_attribute(name, "true") } else { button.remove_attribute(name) });
     }
 }

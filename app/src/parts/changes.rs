@@ -106,7 +106,7 @@ pub(super) struct Choosing {
     /// The plan for those; `None` where there is none, or not yet.
     pub(super) plan: Seen<Option<Comparison>>,
     /// Whether the plan is on its way.
-    pending: Seen<bool>,
+    pub(super) pending: Seen<bool>,
 }
 
 /// The changes, the choice, the plan, the confirmation.

@@ -12,7 +12,7 @@ use release_manager::views::Comparison;
 
 use super::changes::Choosing;
 use super::orders::{OrderForm, Refusals, refused};
-use crate::components::{Banner, Findings, Seen, Symbol, VersionText, Versions, each, memo};
+use crate::components::{Banner, Findings, Seen, Symbol, VersionText, Versions, each, follow, memo};
 use crate::error::{RpcError, RpcErrorKind};
 use crate::rpc::Promote;
 use crate::view::{self, Tone};
@@ -20,10 +20,11 @@ use crate::view::{self, Tone};
 /// The dialog. `confirming`: whether it is open.
 #[component]
 pub(super) fn Confirm(all: Choosing, confirming: RwSignal<bool>) -> impl IntoView {
-    let Choosing { everything, chosen, plan, .. } = all;
     let dialog = NodeRef::<Dialog>::new();
     show_above(dialog, confirming);
     let refusals = use_context::<Refusals>();
+    let all = as_opened(all, confirming, refusals);
+    let Choosing { everything, chosen, plan, .. } = all;
     let closed = move |_| {
         confirming.set(false);
         if let Some(refusals) = refusals {
@@ -54,6 +55,28 @@ pub(super) fn Confirm(all: Choosing, confirming: RwSignal<bool>) -> impl IntoVie
                 <Order all to/>
             </div>
         </dialog>
+    }
+}
+
+/// The choice and its plan as they were when the dialog was opened: nobody confirms what they have not read. Where another
+/// plan has come meanwhile the server refuses the order, and only then that plan is shown.
+fn as_opened(now: Choosing, confirming: RwSignal<bool>, refusals: Option<Refusals>) -> Choosing {
+    let live = move || (now.everything.get(), now.chosen.get(), now.plan.get());
+    let opened = follow(untrack(live), move || {
+        let is_refused = refusals.is_some_and(|refusals| refusals.0.with(Option::is_some));
+        match (confirming.get(), is_refused) {
+            (false, _) => Some(live()),
+            (true, true) => Some(untrack(live)),
+            (true, false) => None,
+        }
+    });
+    let everything = memo(move || opened.with(|(everything, ..)| everything.clone()));
+    Choosing {
+        everything,
+        changed: memo(move || everything.with(view::changed)),
+        chosen: memo(move || opened.with(|(_, chosen, _)| chosen.clone())),
+        plan: memo(move || opened.with(|(.., plan)| plan.clone())),
+        ..now
     }
 }
 
