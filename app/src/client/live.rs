@@ -67,6 +67,8 @@ struct State {
     accept: Box<dyn Fn(Live, Opening)>,
     /// The server has refused the stream.
     refused: Box<dyn Fn()>,
+    /// A value cannot be read.
+    unread: Box<dyn Fn()>,
     stream: RefCell<Option<Stream>>,
     pause: Cell<i32>,
     waiting: Cell<bool>,
@@ -79,11 +81,13 @@ pub(super) fn follow(
     connection: RwSignal<Connection>,
     accept: impl Fn(Live, Opening) + 'static,
     refused: impl Fn() + 'static,
+    unread: impl Fn() + 'static,
 ) {
     let follower = Follower(Rc::new(State {
         connection,
         accept: Box::new(accept),
         refused: Box::new(refused),
+        unread: Box::new(unread),
         stream: RefCell::new(None),
         pause: Cell::new(FIRST_PAUSE),
         waiting: Cell::new(false),
@@ -111,13 +115,13 @@ impl Follower {
     fn take(&self, event: &MessageEvent) {
         self.0.pause.set(FIRST_PAUSE);
         let Some(text) = event.data().as_string() else { return };
-        match read::<Live>(&text) {
-            Some(live) => {
-                self.set_connection(Connection::Open);
-                let opening = if self.0.was_away.replace(false) { Opening::Anew } else { Opening::Known };
-                (self.0.accept)(live, opening);
-            }
-            None => self.set_connection(Connection::Outdated),
+        if let Some(live) = read::<Live>(&text) {
+            self.set_connection(Connection::Open);
+            let opening = if self.0.was_away.replace(false) { Opening::Anew } else { Opening::Known };
+            (self.0.accept)(live, opening);
+        } else {
+            self.set_connection(Connection::Outdated);
+            (self.0.unread)();
         }
     }
 

@@ -88,7 +88,8 @@ fn Companion() -> impl IntoView {
     let live = LiveState::new(None);
     // What the page has to know of its parts, and these of the page.
     let page = Page::new();
-    let rooms = Rooms::new(live, around(&page, toasts));
+    let draw = drawing_again(&page);
+    let rooms = Rooms::new(live, around(&page, toasts, draw.clone()));
     page.after({
         let rooms = rooms.clone();
         move || {
@@ -105,7 +106,7 @@ fn Companion() -> impl IntoView {
     page.follow_history();
     let is_known = document().document_element().is_some_and(|root| root.has_attribute("data-known"));
     if is_known {
-        follow_news(&page, News { connection, outcomes, live, rooms });
+        follow_news(draw, News { connection, outcomes, live, rooms });
         if let Some(place) = place("connection") {
             mount_to(place, move || view! { <ConnectionBanner connection/> }).forget();
         }
@@ -123,14 +124,15 @@ fn Companion() -> impl IntoView {
 }
 
 /// What a part may ask of the page around it.
-fn around(page: &Page, toasts: Toasts) -> Around {
-    let page = SendWrapper::new(page.clone());
+fn around(page: &Page, toasts: Toasts, draw: Rc<dyn Fn()>) -> Around {
+    let (page, draw) = (SendWrapper::new(page.clone()), SendWrapper::new(draw));
     Around {
         replace: Callback::new(move |url: String| page.rename(&url)),
         say: Callback::new(move |(tone, text, href)| toasts.show(tone, text, href)),
         leave: Callback::new(|()| {
             let _ = window().location().reload();
         }),
+        draw: Callback::new(move |()| draw()),
     }
 }
 
@@ -143,9 +145,8 @@ struct News {
 }
 
 /// Hands news to the parts that are alive. A page that tells more than those is drawn again.
-fn follow_news(page: &Page, news: News) {
+fn follow_news(draw: Rc<dyn Fn()>, news: News) {
     let News { connection, outcomes, live, rooms } = news;
-    let draw = drawing_again(page);
     let drawn_for_news = draw.clone();
     let accept = move |now: Live, opening| {
         outcomes.take(&now);
@@ -161,7 +162,8 @@ fn follow_news(page: &Page, news: News) {
             drawn_for_news();
         }
     };
-    live::follow(connection, accept, leave_if_logged_out);
+    let unread = draw.clone();
+    live::follow(connection, accept, leave_if_logged_out, move || unread());
     listen(&document(), "visibilitychange", move |_| {
         if !document().hidden() {
             draw();

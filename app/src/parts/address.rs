@@ -52,6 +52,8 @@ pub struct Around {
     pub say: Callback<News>,
     /// Asks for the page as a whole: who is logged out comes to the login.
     pub leave: Callback<()>,
+    /// Has the server draw the page again, which also says why something cannot be had.
+    pub draw: Callback<()>,
 }
 
 /// The page around a part.

@@ -16,8 +16,12 @@ use crate::live::use_live;
 
 /// Whoever chooses several things, one after the other, asks once.
 const BREATH: Duration = Duration::from_millis(120);
-/// Before something that could not be had is asked for again.
+/// Before something that could not be had is asked for again; each time twice as long, up to half a minute.
 const LATER: Duration = Duration::from_secs(2);
+/// The most doublings of it.
+const MOST_DOUBLINGS: u32 = 5;
+/// After as many failures in a row the server is to say what is wrong.
+const PATIENCE: u32 = 3;
 
 /// What is to be done with an answer.
 pub(super) type Answer = Box<dyn FnOnce()>;
@@ -50,6 +54,8 @@ struct Newest {
     number: StoredValue<u32>,
     waiting: StoredValue<Option<TimeoutHandle>>,
     again: RwSignal<u32>,
+    /// How often in a row there was no answer.
+    failures: StoredValue<u32>,
     around: Option<Around>,
 }
 
@@ -59,8 +65,13 @@ pub(super) fn keep_fresh(ask: impl Fn() -> Option<Asked> + 'static) {
     // The server draws once.
     let Some(fresh) = use_context::<Fresh>() else { return };
     let (live, around) = (use_live(), use_around());
-    let newest =
-        Newest { number: StoredValue::new(0), waiting: StoredValue::new(None), again: RwSignal::new(0), around };
+    let newest = Newest {
+        number: StoredValue::new(0),
+        waiting: StoredValue::new(None),
+        again: RwSignal::new(0),
+        failures: StoredValue::new(0),
+        around,
+    };
     let ask: Box<dyn Fn() -> Option<Asked>> = Box::new(ask);
     let epoch = memo(move || live.epoch());
     Effect::new(move |before: Option<u32>| {
@@ -101,19 +112,34 @@ impl Newest {
 
     fn take(self, answer: Result<Answer, RpcError>) {
         match answer {
-            Ok(apply) => apply(),
+            Ok(apply) => {
+                self.failures.set_value(0);
+                apply();
+            }
             Err(error) if error.kind == RpcErrorKind::LoggedOut => {
                 if let Some(around) = self.around {
                     around.leave.run(());
                 }
             }
-            // The last good data stays meanwhile.
-            Err(_) => {
-                let again = move || {
-                    self.again.try_update(|again| *again += 1);
-                };
-                self.waiting.set_value(set_timeout_with_handle(again, LATER).ok());
-            }
+            Err(error) => self.failed(error.kind),
         }
+    }
+
+    /// The last good data stays meanwhile, but not for ever as if nothing were wrong: the page says what is.
+    fn failed(self, kind: RpcErrorKind) {
+        let failures = self.failures.get_value() + 1;
+        self.failures.set_value(failures);
+        let is_lasting = kind != RpcErrorKind::Unavailable || failures.is_multiple_of(PATIENCE);
+        if let Some(around) = self.around.filter(|_| is_lasting) {
+            around.draw.run(());
+        }
+        let again = move || {
+            // Whoever comes back gets the page drawn again anyway.
+            if !document().hidden() {
+                self.again.try_update(|again| *again += 1);
+            }
+        };
+        let pause = LATER * 2_u32.pow(failures.min(MOST_DOUBLINGS) - 1);
+        self.waiting.set_value(set_timeout_with_handle(again, pause).ok());
     }
 }
