@@ -89,7 +89,7 @@ fn Companion() -> impl IntoView {
     // What the page has to know of its parts, and these of the page.
     let page = Page::new();
     let draw = drawing_again(&page);
-    let rooms = Rooms::new(live, around(&page, toasts, draw.clone()));
+    let rooms = Rooms::new(live, around(&page, toasts, draw.clone()), connection);
     page.after({
         let rooms = rooms.clone();
         move || {

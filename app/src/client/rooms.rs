@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, UrlSearchParams};
 
+use super::live::Connection;
 use super::morph::CLIENT;
 use super::page::all;
 use super::{touched, window};
@@ -22,7 +23,8 @@ use crate::read::{Read, read};
 /// Where the server leaves the data.
 pub(super) const DATA: &str = "data-drawn-from";
 
-type Feed = Box<dyn Fn(&str)>;
+/// Whether it goes on with that.
+type Feed = Box<dyn Fn(&str) -> bool>;
 
 /// A part that is alive.
 struct Alive {
@@ -41,12 +43,13 @@ struct State {
     alive: RefCell<Vec<Alive>>,
     live: LiveState,
     around: Around,
+    connection: RwSignal<Connection>,
 }
 
 impl Rooms {
     /// None yet.
-    pub(super) fn new(live: LiveState, around: Around) -> Self {
-        Self(Rc::new(State { alive: RefCell::default(), live, around }))
+    pub(super) fn new(live: LiveState, around: Around, connection: RwSignal<Connection>) -> Self {
+        Self(Rc::new(State { alive: RefCell::default(), live, around, connection }))
     }
 
     /// Whether what the page tells is alive, so that news need not draw it again.
@@ -59,22 +62,26 @@ impl Rooms {
         self.0.alive.borrow_mut().retain(|alive| alive.room.is_connected());
         for room in all("[data-part]") {
             let Ok(room) = room.dyn_into::<HtmlElement>() else { continue };
-            if !self.feed(&room)
-                && let Some(alive) = self.begin(&room)
-            {
+            if self.feed(&room) {
+                continue;
+            }
+            self.0.alive.borrow_mut().retain(|alive| !alive.room.is_same_node(Some(&room)));
+            if let Some(alive) = self.begin(&room) {
                 self.0.alive.borrow_mut().push(alive);
             }
         }
     }
 
-    /// Hands the data to the part that lives here; whether there is one.
+    /// Hands the data to the part that lives here; whether there is one that goes on with them.
     fn feed(&self, room: &HtmlElement) -> bool {
         let alive = self.0.alive.borrow();
         let Some(known) = alive.iter().find(|known| known.room.is_same_node(Some(room))) else { return false };
-        if let (Some(feed), Some(json)) = (&known.feed, taken(room)) {
-            feed(&json);
+        let Some(feed) = known.feed.as_ref().filter(|_| room.has_attribute(DATA)) else { return true };
+        let is_fed = room.get_attribute(DATA).is_some_and(|json| feed(&json));
+        if is_fed {
+            let _ = room.remove_attribute(DATA);
         }
-        true
+        is_fed
     }
 
     fn begin(&self, room: &HtmlElement) -> Option<Alive> {
@@ -98,12 +105,16 @@ impl Rooms {
             let _ = room.remove_attribute(CLIENT);
             return None;
         };
-        let fresh = Fresh::new(live.generation);
         if !self.0.live.is_known() {
-            self.0.live.set(live);
+            self.0.live.set(live.clone());
         }
-        let (address, refusals, data) = (Address::new(asked()), Refusals(RwSignal::new(refused)), RwSignal::new(data));
-        let (live, around) = (self.0.live, self.0.around);
+        let owner = Owner::new();
+        let (fresh, address, refusals, data) = owner.with(|| {
+            let refusals = Refusals(RwSignal::new(refused));
+            (Fresh::new(live.generation), Address::new(asked()), refusals, RwSignal::new(data))
+        });
+        let (live, around, connection) = (self.0.live, self.0.around, self.0.connection);
+        let known_rights = rights.clone();
         let view = replaced(room, move || {
             provide_context(live);
             provide_context(around);
@@ -114,14 +125,25 @@ impl Rooms {
             draw(data)
         });
         let feed = move |json: &str| {
-            if let Some(drawn) = read::<DrawnFrom<T>>(json) {
-                refusals.0.set(drawn.refused);
-                data.set(drawn.data);
-                address.set(asked());
-                fresh.fed(drawn.live.generation);
+            let Some(drawn) = read::<DrawnFrom<T>>(json) else {
+                around.leave.run(());
+                return true;
+            };
+            // What may be ordered decides what is there, so the part begins anew.
+            if drawn.rights != known_rights {
+                return false;
             }
+            // Without the stream nothing newer comes.
+            if connection.get_untracked() != Connection::Open {
+                live.set(drawn.live.clone());
+            }
+            refusals.0.set(drawn.refused);
+            data.set(drawn.data);
+            address.set(asked());
+            fresh.fed(drawn.live.generation);
+            true
         };
-        Some(Alive { room: room.clone(), feed: Some(Box::new(feed)), _view: view })
+        Some(Alive { room: room.clone(), feed: Some(Box::new(feed)), _view: Box::new((view, owner)) })
     }
 
     /// A part that shows nothing but the live state; it begins when there is one.

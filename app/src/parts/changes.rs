@@ -157,7 +157,8 @@ fn follow_changes(data: RwSignal<ChangesData>, everything: Seen<Comparison>, sel
         let (target, selection, everything) = (target.clone(), selection.get(), everything.get());
         Some(Box::pin(async move {
             let planned = Planned::ask(&target, &selection, &everything).await?;
-            let is_known = data.with_untracked(|data| data.planned == planned);
+            // The part may be gone by now.
+            let is_known = data.try_with_untracked(|data| data.planned == planned).unwrap_or(true);
             let apply = move || {
                 if !is_known {
                     data.update(|data| data.planned = planned);
