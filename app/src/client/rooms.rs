@@ -76,12 +76,8 @@ impl Rooms {
     fn feed(&self, room: &HtmlElement) -> bool {
         let alive = self.0.alive.borrow();
         let Some(known) = alive.iter().find(|known| known.room.is_same_node(Some(room))) else { return false };
-        let Some(feed) = known.feed.as_ref().filter(|_| room.has_attribute(DATA)) else { return true };
-        let is_fed = room.get_attribute(DATA).is_some_and(|json| feed(&json));
-        if is_fed {
-            let _ = room.remove_attribute(DATA);
-        }
-        is_fed
+        let (Some(feed), Some(json)) = (&known.feed, room.get_attribute(DATA)) else { return true };
+        feed(&json) && taken(room).is_some()
     }
 
     fn begin(&self, room: &HtmlElement) -> Option<Alive> {
