@@ -41,3 +41,43 @@ test("the browser's own buttons lead back to where one stood", async ({ page, sh
   await page.goForward();
   await expect(page.getByRole("heading", { name: "Health", level: 1 })).toBeVisible();
 });
+
+test("orders wait for each other, and one that a link has overtaken still says why it was refused", async ({ page, demo }) => {
+  await open(page, demo.url);
+  const hold = async (environment: "Preprod" | "Prod") => {
+    const name = environment.toLowerCase();
+    const form = card(page, environment);
+    await form.getByLabel(`Hold ${name}…`).click();
+    await form.getByLabel("Why").fill("moving house");
+    await form.getByRole("button", { name: "Hold", exact: true }).click();
+  };
+  let go: () => void = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const sent: string[] = [];
+  await page.route("**/rpc/hold", async (route) => {
+    sent.push(route.request().postData() ?? "");
+    await held;
+    await route.continue();
+  });
+  await hold("Preprod");
+  await hold("Prod");
+  await expect.poll(() => sent.length).toBe(1);
+  go();
+  await expect(card(page, "Preprod").getByText("moving house")).toBeVisible();
+  await expect(card(page, "Prod").getByText("moving house")).toBeVisible();
+
+  // Another window was quicker.
+  let release: () => void = () => {};
+  const resumed = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/rpc/resume", async (route) => {
+    await fetch(route.request().url(), { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: "environment=prod" });
+    await resumed;
+    await route.continue();
+  });
+  await card(page, "Prod").getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Health" }).click();
+  await expect(page.getByRole("heading", { name: "Health", level: 1 })).toBeVisible();
+  release();
+  await expect(page.getByRole("log", { name: "News" })).toContainText("prod");
+  await expect(page.getByRole("heading", { name: "Health", level: 1 })).toBeVisible();
+});

@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, Event, FormData, HtmlAnchorElement, HtmlFormElement, MouseEvent, SubmitEvent, UrlSearchParams};
 
-use super::page::{Ask, Entry, Outcome, Page, all, own_url};
+use super::page::{Entry, Outcome, Page, all, own_url};
 use super::{Client, document, listen, secrets};
 use crate::view::Tone;
 
@@ -167,11 +167,10 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
             secrets::ask(&client, &form, &body).await;
             return set_busy(&form, submitter.as_ref(), false);
         }
-        let ask = Ask { url: form.action(), form: Some(body), entry: Entry::New };
-        let outcome = client.page.ask(ask).await;
+        let outcome = client.page.order(form.action(), body).await;
         set_busy(&form, submitter.as_ref(), false);
         match outcome {
-            Outcome::Shown => {
+            Outcome::Shown | Outcome::Overtaken => {
                 // What was typed was for this order.
                 form.reset();
                 if let Some(said) = form.get_attribute("data-done") {
@@ -180,7 +179,7 @@ fn order(client: &Client, form: HtmlFormElement, submitter: Option<Element>) {
             }
             Outcome::Unreachable | Outcome::Later => client.unreachable(),
             Outcome::Refused(Some(why)) => client.toasts.show(Tone::Bad, why, None),
-            Outcome::Refused(None) | Outcome::Overtaken | Outcome::Leaving => (),
+            Outcome::Refused(None) | Outcome::Leaving => (),
         }
     });
 }

@@ -8,12 +8,17 @@ use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    AbortController, Document, DomParser, Element, Headers, HtmlElement, RequestInit, Response, SupportedType, Url,
-    UrlSearchParams,
+    AbortController, Document, DomParser, Element, Headers, HtmlElement, HtmlInputElement, RequestInit, Response,
+    SupportedType, Url, UrlSearchParams,
 };
 
 use super::{document, morph, window};
 use crate::read::{Tree, field};
+
+/// What an address says of a refused order.
+const REFUSAL: &[&str] = &["__path", "__err"];
+/// How often an order that waits for another one looks whether it is its turn.
+const TURN_MILLIS: i32 = 50;
 
 /// How an address gets into the bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +33,13 @@ pub(super) enum Entry {
 
 /// What is asked of the server.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
+struct Ask {
     /// The address.
-    pub(super) url: String,
+    url: String,
     /// What a form sends; `None` for a page that is only fetched.
-    pub(super) form: Option<UrlSearchParams>,
+    form: Option<UrlSearchParams>,
     /// Where the address goes.
-    pub(super) entry: Entry,
+    entry: Entry,
 }
 
 /// How it ended.
@@ -44,7 +49,7 @@ pub(super) enum Outcome {
     Shown,
     /// The order was refused; why, where the page that is shown does not say it.
     Refused(Option<String>),
-    /// Something else was asked for meanwhile.
+    /// Something else was asked for meanwhile; an order was taken all the same.
     Overtaken,
     /// The browser loads the page anew.
     Leaving,
@@ -63,7 +68,11 @@ struct State {
     shown: RefCell<String>,
     /// The number of the newest question; answers to older ones are thrown away.
     newest: Cell<u32>,
+    /// The page that is being fetched.
     running: RefCell<Option<AbortController>>,
+    /// The numbers of the orders that are not answered yet. The first is under way, and never broken off: the server carries
+    /// it out, whoever waits for the answer. The others wait for their turn.
+    orders: RefCell<Vec<u32>>,
     after: RefCell<Rc<dyn Fn()>>,
 }
 
@@ -75,6 +84,7 @@ impl Page {
             shown: RefCell::new(shown),
             newest: Cell::new(0),
             running: RefCell::new(None),
+            orders: RefCell::default(),
             after: RefCell::new(Rc::new(|| ())),
         }))
     }
@@ -102,7 +112,7 @@ impl Page {
 
     /// Whether an answer is awaited.
     pub(super) fn is_busy(&self) -> bool {
-        self.0.running.borrow().is_some()
+        self.0.running.borrow().is_some() || !self.0.orders.borrow().is_empty()
     }
 
     /// Leads to another page.
@@ -130,10 +140,28 @@ impl Page {
         *self.0.shown.borrow_mut() = base();
     }
 
-    /// Asks, and shows the answer if nothing else was asked for meanwhile.
-    pub(super) async fn ask(&self, ask: Ask) -> Outcome {
+    /// Sends a form, one after the other, and shows the answer. Where something else was asked for meanwhile, a refusal is
+    /// told all the same.
+    pub(super) async fn order(&self, url: String, form: UrlSearchParams) -> Outcome {
         let number = self.overtake();
-        if ask.form.is_none() && ask.entry == Entry::Same {
+        self.0.orders.borrow_mut().push(number);
+        while self.0.orders.borrow().first() != Some(&number) {
+            super::pause(TURN_MILLIS).await;
+        }
+        let ask = Ask { url, form: Some(form), entry: Entry::New };
+        let answer = fetch(&ask, None).await;
+        self.0.orders.borrow_mut().remove(0);
+        match answer {
+            Ok(answer) if self.0.newest.get() == number => self.show(answer, &ask),
+            Ok(answer) => overtaken(&answer),
+            Err(_) => Outcome::Unreachable,
+        }
+    }
+
+    /// Asks for a page, and shows the answer if nothing else was asked for meanwhile.
+    async fn ask(&self, ask: Ask) -> Outcome {
+        let number = self.overtake();
+        if ask.entry == Entry::Same {
             // What draws the page again meanwhile draws what is being asked for.
             put_address(&ask.url, Entry::Same);
             self.0.shown.borrow_mut().clone_from(&ask.url);
@@ -151,7 +179,7 @@ impl Page {
         }
     }
 
-    /// Ends what is under way; the number of what comes.
+    /// Ends the fetching that is under way; the number of what comes.
     fn overtake(&self) -> u32 {
         let number = self.0.newest.get().wrapping_add(1);
         self.0.newest.set(number);
@@ -180,8 +208,8 @@ impl Page {
             let _ = window().location().assign(&target);
             return Outcome::Leaving;
         }
-        let address = without(&answer.url, &["__path", "__err"]);
-        let refused = address != answer.url;
+        let address = without(&answer.url, REFUSAL);
+        let refused = is_refused(&answer.url);
         let was_at = path(&self.0.shown.borrow());
         let moved = was_at != path(&address);
         let entry = match ask.entry {
@@ -194,8 +222,12 @@ impl Page {
         if entry != Entry::There {
             put_address(&address, entry);
         }
-        self.0.shown.borrow_mut().clone_from(&answer.url);
+        let before = self.0.shown.replace(answer.url);
         self.draw(&drawn);
+        if ask.entry == Entry::There && before != *self.0.shown.borrow() {
+            // On the way back what was typed last does not count.
+            as_drawn();
+        }
         if moved {
             arrive(entry);
         }
@@ -236,6 +268,24 @@ async fn fetch(ask: &Ask, controller: Option<&AbortController>) -> Result<Answer
 
 fn parse(html: &str) -> Option<Document> {
     DomParser::new().ok()?.parse_from_string(html, SupportedType::TextHtml).ok()
+}
+
+/// What became of an order whose page nobody waits for any more.
+fn overtaken(answer: &Answer) -> Outcome {
+    let Some(drawn) = parse(&answer.html).filter(is_ours) else {
+        return said(&answer.html).map_or(Outcome::Unreachable, |why| Outcome::Refused(Some(why)));
+    };
+    if !is_refused(&answer.url) {
+        return Outcome::Overtaken;
+    }
+    let why = drawn.query_selector("[role=alert]:not(:empty)").ok().flatten();
+    let why = why.and_then(|why| why.text_content()).unwrap_or_else(|| "The order was refused".to_owned());
+    Outcome::Refused(Some(why))
+}
+
+/// Server functions put their refusals into the address of the page.
+fn is_refused(url: &str) -> bool {
+    without(url, REFUSAL) != url
 }
 
 /// The sentence for people in an answer that is no page.
@@ -288,6 +338,14 @@ fn arrive(entry: Entry) {
         let options = web_sys::FocusOptions::new();
         options.set_prevent_scroll(true);
         let _ = content.focus_with_options(&options);
+    }
+}
+
+/// Puts into the field that has the focus what the page that came says; other drawings leave it to who types.
+fn as_drawn() {
+    let focused = document().active_element().filter(|field| !matches!(field.closest("[data-client]"), Ok(Some(_))));
+    if let Some(field) = focused.and_then(|field| field.dyn_into::<HtmlInputElement>().ok()) {
+        field.set_value(&field.default_value());
     }
 }
 
