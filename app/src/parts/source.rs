@@ -5,7 +5,7 @@ use release_manager::live::Problem;
 
 use crate::components::{Age, Banner, Icon, Sha, Symbol, memo};
 use crate::live::use_live;
-use crate::view::Tone;
+use crate::view::{self, Tone};
 
 /// The source in a line: branch, newest revision, when it last answered.
 #[component]
@@ -53,7 +53,8 @@ fn banner(tone: Tone, title: &'static str, problem: Problem) -> AnyView {
     view! {
         <Banner tone symbol=Symbol::Warning>
             <strong>{title}</strong>
-            " (since " <Age at=problem.since/> "): "
+            // No age: the region is told aloud, as a whole, whenever something in it changes.
+            {format!(" (since {}): ", view::absolute(problem.since))}
             <span class="wrap">{problem.message}</span>
         </Banner>
     }
