@@ -146,7 +146,7 @@ fn names(element: &Element) -> Vec<String> {
     element.get_attribute_names().iter().filter_map(|name| name.as_string()).collect()
 }
 
-/// Whether something is open is up to who looks at it; for dialogs the page decides (`dialogs`).
+/// Whether something is open is up to who looks at it.
 fn is_the_persons(element: &Element, name: &str) -> bool {
     match name {
         "open" => true,

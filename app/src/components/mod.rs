@@ -1,5 +1,6 @@
-//! What pages are made of. A component gets data and shows it; it neither fetches nor decides. Those that move are built for
-//! the browser too (`parts`), the others for the server alone.
+//! What pages are made of. A component gets data and shows it; it neither fetches nor decides. An order is a form, except
+//! that of `SyncButton`, which tells its outcome where one stands. Those that move are built for the browser too (`parts`),
+//! the others for the server alone.
 
 #[cfg(feature = "ssr")]
 mod banners;

@@ -35,7 +35,7 @@ pub use source::{Problems, SourceLine};
 /// What a part of a page was drawn from. Nothing in it that the viewer may not see.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DrawnFrom<T> {
-    /// The live state of that moment, as the stream sends it to everybody who may look.
+    /// The live state of that moment, as the stream sends it to each who looks: what he may see of it.
     pub live: Live,
     /// What the viewer may order.
     pub rights: Rights,
