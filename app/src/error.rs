@@ -2,7 +2,7 @@
 //! stays there.
 
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
-use release_manager::names::DeploymentId;
+use release_manager::names::{DeploymentId, EnvironmentName};
 use serde::{Deserialize, Serialize};
 
 use crate::read::PickedEncoding;
@@ -15,6 +15,9 @@ pub struct RpcError {
     pub kind: RpcErrorKind,
     /// The sentence for people.
     pub message: String,
+    /// The environment that was to be changed, where a page has the same order for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
 }
 
 /// What a page can react to.
@@ -49,7 +52,7 @@ pub enum RpcErrorKind {
 impl RpcError {
     /// A refusal with the sentence for people.
     pub fn new(kind: RpcErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), environment: None }
     }
 }
 

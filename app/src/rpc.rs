@@ -55,8 +55,11 @@ pub async fn promote(
 /// Deploys the newest revision again although a machine would not try it twice.
 #[server(prefix = "/rpc", endpoint = "retry")]
 pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcError> {
-    let (manager, actor) = access::order(Operation::Retry, &environment)?;
-    let id = manager.retry(actor, &environment).await?;
+    let retried = async {
+        let (manager, actor) = access::order(Operation::Retry, &environment)?;
+        Ok(manager.retry(actor, &environment).await?)
+    };
+    let id = ssr::to(&environment, retried).await?;
     ssr::show_deployment(id);
     Ok(id)
 }
@@ -65,8 +68,11 @@ pub async fn retry(environment: EnvironmentName) -> Result<DeploymentId, RpcErro
 /// there already.
 #[server(SyncNow, prefix = "/rpc", endpoint = "sync", output = Picked)]
 pub async fn sync(environment: EnvironmentName) -> Result<Option<DeploymentId>, RpcError> {
-    let (manager, actor) = access::order(Operation::Sync, &environment)?;
-    match manager.sync(actor, &environment).await.map_err(RpcError::from) {
+    let synced = async {
+        let (manager, actor) = access::order(Operation::Sync, &environment)?;
+        Ok(manager.sync(actor, &environment).await?)
+    };
+    match ssr::to(&environment, synced).await {
         Ok(id) => {
             ssr::show_deployment(id);
             Ok(Some(id))
@@ -118,16 +124,22 @@ pub async fn rollback(
 /// Brings nothing new to an environment until it is resumed.
 #[server(prefix = "/rpc", endpoint = "hold")]
 pub async fn hold(environment: EnvironmentName, reason: HoldReason) -> Result<(), RpcError> {
-    let (manager, actor) = access::order(Operation::Hold, &environment)?;
-    manager.hold(actor, &environment, reason).await?;
-    Ok(())
+    let held = async {
+        let (manager, actor) = access::order(Operation::Hold, &environment)?;
+        manager.hold(actor, &environment, reason).await?;
+        Ok(())
+    };
+    ssr::to(&environment, held).await
 }
 
 /// Ends the hold of an environment.
 #[server(prefix = "/rpc", endpoint = "resume")]
 pub async fn resume(environment: EnvironmentName) -> Result<(), RpcError> {
-    let (manager, actor) = access::order(Operation::Hold, &environment)?;
-    Ok(manager.resume(actor, &environment).await?)
+    let resumed = async {
+        let (manager, actor) = access::order(Operation::Hold, &environment)?;
+        Ok(manager.resume(actor, &environment).await?)
+    };
+    ssr::to(&environment, resumed).await
 }
 
 /// Starts all tasks of a service anew.
@@ -215,9 +227,17 @@ pub async fn about() -> Result<String, RpcError> {
 mod ssr {
     use std::collections::BTreeSet;
 
-    use release_manager::names::{DeploymentId, ServiceName};
+    use release_manager::names::{DeploymentId, EnvironmentName, ServiceName};
 
     use crate::error::{RpcError, RpcErrorKind};
+
+    /// An order to an environment; its refusal says to which, so that a page with several says it at the right one.
+    pub(super) async fn to<T>(
+        environment: &EnvironmentName,
+        order: impl Future<Output = Result<T, RpcError>>,
+    ) -> Result<T, RpcError> {
+        order.await.map_err(|error| RpcError { environment: Some(environment.clone()), ..error })
+    }
 
     /// Nothing chosen must never mean everything.
     pub(super) fn scope(all: bool, services: Vec<ServiceName>) -> Result<Option<BTreeSet<ServiceName>>, RpcError> {

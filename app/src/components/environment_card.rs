@@ -133,7 +133,7 @@ fn SyncButton(environment: Seen<EnvironmentView>) -> impl IntoView {
     }
     let around = use_around();
     let busy = RwSignal::new(false);
-    let value = name.to_string();
+    let (value, refused_at) = (name.to_string(), name.clone());
     let send = move |event: leptos::ev::SubmitEvent| {
         let Some(around) = around else { return };
         event.prevent_default();
@@ -158,7 +158,7 @@ fn SyncButton(environment: Seen<EnvironmentView>) -> impl IntoView {
                 <Icon symbol=Symbol::Retry/>
                 "Sync now"
             </button>
-            <RefusedOrder path=SyncNow::PATH/>
+            <RefusedOrder path=SyncNow::PATH environment=refused_at/>
         </form>
     }
     .into_any()
@@ -188,7 +188,7 @@ fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
                 <span class="muted">"since " <Age at=problem.since/></span>
             </p>
             <p class="wrap">{problem.message}</p>
-            <RefusedOrder path=Retry::PATH/>
+            <RefusedOrder path=Retry::PATH environment=name.clone()/>
             {may_retry.then(|| view! {
                 <OrderForm path=Retry::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>

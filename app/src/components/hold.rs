@@ -48,7 +48,7 @@ fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
             </p>
             <p class="wrap">{hold.reason.to_string()}</p>
             <p class="muted">{until}</p>
-            <RefusedOrder path=rpc::Resume::PATH/>
+            <RefusedOrder path=rpc::Resume::PATH environment=name.clone()/>
             {may_hold.then(|| view! {
                 <OrderForm path=rpc::Resume::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>
@@ -61,7 +61,7 @@ fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
 
 #[component]
 fn HoldForm(name: EnvironmentName) -> impl IntoView {
-    let label = format!("Hold {name}…");
+    let (label, value) = (format!("Hold {name}…"), name.to_string());
     view! {
         <details class="ask hold">
             <summary class="button small" aria-label=label>
@@ -71,15 +71,16 @@ fn HoldForm(name: EnvironmentName) -> impl IntoView {
             <div class="ask-body">
                 <p>"Nothing new is brought here until you resume it. What runs keeps running, and can be rolled back."</p>
                 <OrderForm path=rpc::Hold::PATH>
-                    <input type="hidden" name="environment" value=name.to_string()/>
+                    <input type="hidden" name="environment" value=value/>
                     <label class="field-line">
                         <span>"Why"</span>
                         <input type="text" name="reason" required maxlength="500" autocomplete="off"/>
                     </label>
                     <button class="button" type="submit">"Hold"</button>
                 </OrderForm>
-                <RefusedOrder path=rpc::Hold::PATH/>
             </div>
         </details>
+        // Outside: it is read also where the form is closed by now.
+        <RefusedOrder path=rpc::Hold::PATH environment=name/>
     }
 }

@@ -1,6 +1,7 @@
 //! Orders: forms that work without scripts. What comes of one is said by the page that answers it.
 
 use leptos::prelude::*;
+use release_manager::names::EnvironmentName;
 use serde::Serialize;
 
 use crate::components::{Seen, memo};
@@ -49,10 +50,21 @@ pub fn OrderForm(
 
 /// Says why the order of this path was refused.
 #[component]
-pub fn RefusedOrder(path: &'static str) -> impl IntoView {
+pub fn RefusedOrder(
+    /// The path of the server function.
+    path: &'static str,
+    /// The environment, where others on the page have the same order.
+    #[prop(optional)]
+    environment: Option<EnvironmentName>,
+) -> impl IntoView {
     let refused = refused(path);
+    let here = memo(move || {
+        let meant =
+            |error: &RpcError| environment.is_none() || error.environment.is_none() || error.environment == environment;
+        refused.get().filter(meant)
+    });
     view! {
-        {move || refused.get().map(|error| view! {
+        {move || here.get().map(|error| view! {
             <p class="error-text wrap" role="alert">{error.message}</p>
         })}
     }

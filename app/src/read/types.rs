@@ -111,7 +111,7 @@ structures! {
     Watched { lead, drift, probation }
     Probation { deployment, until, after }
     Drift { checked_at, services, not_healed }
-    RpcError { kind, message }
+    RpcError { kind, message; or environment }
     Place { name, kind, href }
 }
 
