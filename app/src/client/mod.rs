@@ -10,6 +10,7 @@ mod morph;
 mod outcomes;
 mod page;
 mod palette;
+mod refusal;
 mod rooms;
 mod secrets;
 mod theme;

@@ -12,11 +12,8 @@ use web_sys::{
     SupportedType, Url, UrlSearchParams,
 };
 
-use super::{document, morph, window};
-use crate::read::{Tree, field};
+use super::{document, morph, refusal, window};
 
-/// What an address says of a refused order.
-const REFUSAL: &[&str] = &["__path", "__err"];
 /// How often an order that waits for another one looks whether it is its turn.
 const TURN_MILLIS: i32 = 50;
 
@@ -195,8 +192,7 @@ impl Page {
                 // A proxy's own page while the server restarts, or too many questions.
                 return Outcome::Later;
             }
-            // What turns an order away before it is read says why, but draws no page.
-            return said(&answer.html).map_or(Outcome::Unreachable, |why| Outcome::Refused(Some(why)));
+            return turned_away(&answer);
         };
         if !is_of_this_build(&drawn) {
             // Another version of the server, or the page to log in.
@@ -208,8 +204,9 @@ impl Page {
             let _ = window().location().assign(&target);
             return Outcome::Leaving;
         }
-        let address = without(&answer.url, REFUSAL);
-        let refused = is_refused(&answer.url);
+        let address = without(&answer.url, refusal::PARTS);
+        let refused =
+            (address != answer.url).then(|| refusal::in_address(&answer.url).filter(|_| !refusal::is_told(&drawn)));
         let was_at = path(&self.0.shown.borrow());
         let moved = was_at != path(&address);
         let entry = match ask.entry {
@@ -231,7 +228,7 @@ impl Page {
         if moved {
             arrive(entry);
         }
-        if refused { Outcome::Refused(None) } else { Outcome::Shown }
+        refused.map_or(Outcome::Shown, Outcome::Refused)
     }
 
     fn draw(&self, drawn: &Document) {
@@ -272,26 +269,17 @@ fn parse(html: &str) -> Option<Document> {
 
 /// What became of an order whose page nobody waits for any more.
 fn overtaken(answer: &Answer) -> Outcome {
-    let Some(drawn) = parse(&answer.html).filter(is_ours) else {
-        return said(&answer.html).map_or(Outcome::Unreachable, |why| Outcome::Refused(Some(why)));
-    };
-    if !is_refused(&answer.url) {
-        return Outcome::Overtaken;
+    match parse(&answer.html).filter(is_ours) {
+        None => turned_away(answer),
+        // What has overtaken it leads to the login too.
+        Some(drawn) if !is_of_this_build(&drawn) => Outcome::Leaving,
+        Some(_) => refusal::in_address(&answer.url).map_or(Outcome::Overtaken, |why| Outcome::Refused(Some(why))),
     }
-    let why = drawn.query_selector("[role=alert]:not(:empty)").ok().flatten();
-    let why = why.and_then(|why| why.text_content()).unwrap_or_else(|| "The order was refused".to_owned());
-    Outcome::Refused(Some(why))
 }
 
-/// Server functions put their refusals into the address of the page.
-fn is_refused(url: &str) -> bool {
-    without(url, REFUSAL) != url
-}
-
-/// The sentence for people in an answer that is no page.
-fn said(json: &str) -> Option<String> {
-    let tree = Tree::of(json)?;
-    field(&tree, "message").or_else(|| field(&tree, "detail"))
+/// What turns an order away before it is read says why, but draws no page.
+fn turned_away(answer: &Answer) -> Outcome {
+    refusal::in_text(&answer.html).map_or(Outcome::Unreachable, |why| Outcome::Refused(Some(why)))
 }
 
 fn is_ours(drawn: &Document) -> bool {

@@ -258,6 +258,8 @@ fn a_comparison_and_a_refusal_read_back() {
     for kind in kinds {
         check::<Result<Comparison, RpcError>>(Err(RpcError::new(kind, "why")));
     }
+    let here = RpcError { environment: Some(name("prod")), ..RpcError::new(RpcErrorKind::Blocked, "why") };
+    check::<Result<Comparison, RpcError>>(Err(here));
 }
 
 #[test]
