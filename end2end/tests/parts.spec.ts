@@ -105,3 +105,12 @@ test("what was typed before the program came is not lost", async ({ page, shared
   await expect(service(page, "Preprod", "jellyfin")).toBeVisible();
   await expect(service(page, "Preprod", "traefik")).toHaveCount(0);
 });
+
+test("what cannot be asked for is drawn by the server", async ({ page, demo, complaints }) => {
+  await open(page, demo.url);
+  const body = JSON.stringify({ kind: "internal", message: "it went wrong" });
+  await page.route("**/rpc/overview", (route) => route.fulfill({ status: 500, contentType: "application/json", body }));
+  const { to } = await demo.raise("redis");
+  await expect(service(page, "Preprod", "redis").getByText(to, { exact: true })).toBeVisible({ timeout: 60_000 });
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 500/.test(text)));
+});
