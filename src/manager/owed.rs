@@ -70,20 +70,7 @@ impl Inner {
                 watch(action, from, "somebody else has made it so: it is watched".to_owned());
             }
         }
-        for action in &mut plan.actions {
-            let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
-            let Some(known) = unproved.get(service) else { continue };
-            if is_job(environment, live, service) {
-                let again = (owed == Owed::All).then(|| plan::restart(live, &environment.stack, service)).flatten();
-                if let Some(again) = again {
-                    let reason = format!("deployment {} did not see it end well", known.deployment);
-                    *action = Action { level: action.level, reason, ..again };
-                }
-                continue;
-            }
-            let reason = format!("deployment {} did not see it succeed: it is watched again", known.deployment);
-            watch(action, known.from.clone(), reason);
-        }
+        watch_again(environment, live, plan, &unproved, owed);
         Ok(())
     }
 
@@ -155,5 +142,29 @@ fn watch(action: &mut Action, from: Option<Version>, reason: String) {
     if let ActionKind::LeaveService { service, version } = &action.kind {
         action.kind = ActionKind::WatchService { service: service.clone(), from, to: version.clone() };
         action.reason = reason;
+    }
+}
+
+/// Has what no deployment has seen succeed watched again; a job runs once more, if a person wants that.
+fn watch_again(
+    environment: &Environment,
+    live: &LiveStack,
+    plan: &mut Plan,
+    unproved: &BTreeMap<ServiceName, Unproved>,
+    owed: Owed,
+) {
+    for action in &mut plan.actions {
+        let ActionKind::LeaveService { service, .. } = &action.kind else { continue };
+        let Some(known) = unproved.get(service) else { continue };
+        if is_job(environment, live, service) {
+            let again = (owed == Owed::All).then(|| plan::restart(live, &environment.stack, service)).flatten();
+            if let Some(again) = again {
+                let reason = format!("deployment {} did not see it end well", known.deployment);
+                *action = Action { level: action.level, reason, ..again };
+            }
+            continue;
+        }
+        let reason = format!("deployment {} did not see it succeed: it is watched again", known.deployment);
+        watch(action, known.from.clone(), reason);
     }
 }
