@@ -114,3 +114,11 @@ test("what cannot be asked for is drawn by the server", async ({ page, demo, com
   await expect(service(page, "Preprod", "redis").getByText(to, { exact: true })).toBeVisible({ timeout: 60_000 });
   complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 500/.test(text)));
 });
+
+test("the line of the source follows beside a part with data of its own", async ({ page, demo }) => {
+  await open(page, demo.url);
+  const line = page.locator(".source");
+  const before = await line.innerText();
+  await demo.raise("redis");
+  await expect(line).not.toContainText(before.split("\n")[1] ?? "", { timeout: 20_000 });
+});

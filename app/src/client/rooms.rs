@@ -60,7 +60,8 @@ impl Rooms {
     /// Ends the parts of the page before, begins those that are new, and hands newer data to the others.
     pub(super) fn settle(&self) {
         self.0.alive.borrow_mut().retain(|alive| alive.room.is_connected());
-        for room in all("[data-part]") {
+        // Parts with data bring the live state that the others begin with.
+        for room in all("[data-drawn-from]").into_iter().chain(all("[data-part]")) {
             let Ok(room) = room.dyn_into::<HtmlElement>() else { continue };
             if self.feed(&room) {
                 continue;
