@@ -107,7 +107,11 @@ impl From<release_manager::manager::ManagerError> for RpcError {
             | Error::StrangerRemoval(_) => Kind::Invalid,
             Error::Busy(id) | Error::Ledger(LedgerError::Busy(id)) => Kind::Busy { id: *id },
             Error::Stale(_) => Kind::Stale,
-            Error::UpToDate | Error::NothingToPromote(_) | Error::Over(_) | Error::NotHeld(_) => Kind::UpToDate,
+            Error::UpToDate
+            | Error::NothingToPromote(_)
+            | Error::Over(_)
+            | Error::NotHeld(_)
+            | Error::Ledger(LedgerError::Over(_)) => Kind::UpToDate,
             Error::Blocked(_) | Error::Held(..) | Error::Ledger(LedgerError::Held(..)) => Kind::Blocked,
             Error::Internal(_) => {
                 tracing::error!(%error, "Could not answer a page");

@@ -156,6 +156,7 @@ impl From<LedgerError> for ManagerError {
         match error {
             LedgerError::Busy(id) => Self::Busy(id),
             LedgerError::Held(environment, hold) => Self::Held(environment, hold),
+            LedgerError::Over(id) => Self::Over(id),
             other @ LedgerError::Failed { .. } => Self::Ledger(other),
         }
     }

@@ -321,6 +321,9 @@ pub enum LedgerError {
     /// The environment is held, and what was to be begun brings something new.
     #[error("environment `{0}` is held by {by}", by = .1.by)]
     Held(EnvironmentName, Box<Hold>),
+    /// The deployment is over: it has an end, and nothing is added to it.
+    #[error("deployment {0} is over, nothing is added to it")]
+    Over(DeploymentId),
     /// The database failed: full, locked, damaged.
     #[error("the database failed: {detail}")]
     Failed {

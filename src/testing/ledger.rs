@@ -112,6 +112,11 @@ impl FakeLedger {
         self.memory().attempt(id).map(|attempt| attempt.journal.clone()).unwrap_or_default()
     }
 
+    /// Whether the end of a deployment is recorded.
+    pub fn is_over(&self, id: DeploymentId) -> bool {
+        self.memory().attempt(id).is_some_and(|attempt| attempt.ended.is_some())
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,9 +154,7 @@ impl Memory {
     fn open(&mut self, id: DeploymentId) -> Result<&mut Attempt, LedgerError> {
         match index_of(id.0).and_then(|index| self.attempts.get_mut(index)) {
             None => Err(refused(format!("there is no deployment {id}"))),
-            Some(attempt) if attempt.ended.is_some() => {
-                Err(refused(format!("deployment {id} is over, nothing is added to it")))
-            }
+            Some(attempt) if attempt.ended.is_some() => Err(LedgerError::Over(id)),
             Some(attempt) => Ok(attempt),
         }
     }

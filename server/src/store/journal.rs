@@ -34,7 +34,7 @@ pub(super) async fn must_be_open(transaction: &mut SqliteConnection, id: Deploym
         .map_err(failed)?;
     match status.as_deref() {
         Some("in_progress") => Ok(()),
-        Some(status) => Err(refused(format!("deployment {id} is over ({status}), nothing is added to it"))),
+        Some(_) => Err(LedgerError::Over(id)),
         None => Err(refused(format!("there is no deployment {id}"))),
     }
 }

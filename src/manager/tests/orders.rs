@@ -519,6 +519,17 @@ async fn a_deployment_whose_end_was_recorded_without_an_answer_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_that_ended_a_moment_ago_cannot_be_cancelled() {
+    let world = World::asleep().await;
+    world.ledger.lose_finish();
+    world.manager.start().await.unwrap();
+    let recorded = |_: &_| world.ledger.is_over(DeploymentId(1));
+    world.until("its end is recorded, while nobody here knows of that", recorded).await;
+    let refused = world.manager.cancel(person(), DeploymentId(1), false).await;
+    assert!(matches!(refused, Err(ManagerError::Over(DeploymentId(1)))), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_wants_to_be_left_alone_is_not_asked_because_of_a_webhook() {
     let world = World::new().await;
     world.until_ended("preprod", Status::Success).await;
@@ -563,7 +574,7 @@ async fn a_cancel_is_journalled_with_what_is_wanted_of_it() {
     world.until_over("prod", |last| last.id == id).await;
     let refused: Result<(), LedgerError> =
         world.ledger.journal(id, &asked, crate::time::Timestamp::from_millis(0)).await;
-    assert!(refused.is_err(), "nothing is added to what is over");
+    assert!(matches!(refused, Err(LedgerError::Over(over)) if over == id), "nothing is added to what is over");
 }
 
 #[tokio::test(start_paused = true)]
