@@ -13,7 +13,7 @@ use crate::live::{Progress, ServicePhase, ServiceProgress, StepState};
 use crate::names::{Actor, DeploymentId, EnvironmentName, ServiceName, Version};
 use crate::pipeline::Mode;
 use crate::plan::{ActionKind, Plan};
-use crate::ports::{JournalEntry, NewDeployment, OpenDeployment};
+use crate::ports::{JournalEntry, LedgerError, NewDeployment, OpenDeployment};
 use crate::rollout::{self, Ended, Switch};
 
 /// So often a deployment is taken up again after a mistake of our own.
@@ -219,7 +219,7 @@ impl Inner {
                     error!(deployment.id = id.0, error = %failure, "The deployment cannot be recorded any further");
                     format!("deployment {id} cannot be recorded ({failure}): it goes on when that is mended")
                 }
-                None if broken >= MOST_MISTAKES => return Some(self.given_up(id).await),
+                None if broken >= MOST_MISTAKES => return self.given_up(id).await,
                 None => {
                     broken += 1;
                     format!("deployment {id} was broken off by a mistake of Release Manager's: it is taken up again")
@@ -236,24 +236,30 @@ impl Inner {
     }
 
     /// Ends a deployment that a mistake of ours breaks off each time: nobody could deploy anything else here.
-    async fn given_up(&self, id: DeploymentId) -> Ended {
+    /// `None` where the process is to stop before that can be recorded.
+    async fn given_up(&self, id: DeploymentId) -> Option<Ended> {
         let outcome = Outcome::refused(format!(
             "a mistake of Release Manager's has broken it off {MOST_MISTAKES} times: see the log, and look at the services \
              themselves"
         ));
-        if let Err(failure) = self.ports.ledger.finish(id, &outcome, self.ports.clock.now()).await {
-            error!(deployment.id = id.0, error = %failure, "The deployment cannot be closed");
+        loop {
+            match self.ports.ledger.finish(id, &outcome, self.ports.clock.now()).await {
+                Ok(()) => return Some(Ended { outcome, goes_back: false }),
+                Err(LedgerError::Over(_)) => return self.closed(id).await,
+                Err(failure) => error!(deployment.id = id.0, error = %failure, "The deployment cannot be closed"),
+            }
+            if !self.wait_to_record().await {
+                return None;
+            }
         }
-        Ended { outcome, goes_back: false }
     }
 
     /// What is not over, as soon as the ledger can say that again: an older journal would lack what was written since.
     /// `None` where the process is to stop.
     async fn unfinished_again(&self) -> Option<Vec<OpenDeployment>> {
         loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                () = tokio::time::sleep(RECORD_AGAIN) => (),
+            if !self.wait_to_record().await {
+                return None;
             }
             match self.ports.ledger.unfinished().await {
                 Ok(unfinished) => return Some(unfinished),
@@ -272,10 +278,17 @@ impl Inner {
                 }
                 Err(failure) => error!(deployment.id = id.0, error = %failure, "The ledger cannot be read"),
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                () = tokio::time::sleep(RECORD_AGAIN) => (),
+            if !self.wait_to_record().await {
+                return None;
             }
+        }
+    }
+
+    /// Waits before the ledger is asked again; `false` where the process is to stop instead.
+    async fn wait_to_record(&self) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(RECORD_AGAIN) => true,
         }
     }
 }

@@ -52,6 +52,8 @@ struct Memory {
 struct Tricks {
     /// The next closing is done without an answer.
     lose_finish: bool,
+    /// No deployment can be closed.
+    refuses_finish: bool,
     /// Nobody can read what is not over.
     hides_unfinished: bool,
     /// Writes fail from the next deployment on that is begun.
@@ -90,6 +92,11 @@ impl FakeLedger {
     /// The next closing of a deployment is done, but its answer is an error.
     pub fn lose_finish(&self) {
         self.memory().tricks.lose_finish = true;
+    }
+
+    /// From now on no deployment can be closed, or can again.
+    pub fn refuse_finish(&self, refused: bool) {
+        self.memory().tricks.refuses_finish = refused;
     }
 
     /// From now on what is not over cannot be read, or can again.
@@ -349,6 +356,9 @@ impl Ledger for FakeLedger {
     async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError> {
         let mut memory = self.writable()?;
         let started_at = memory.open(id)?.new.started_at;
+        if memory.tricks.refuses_finish {
+            return Err(refused("the disk is full".to_owned()));
+        }
         let at = at.max(started_at);
         for (service, judged) in &outcome.services {
             memory.judge(id, service, judged, at);

@@ -41,6 +41,21 @@ async fn a_deployment_that_a_mistake_breaks_off_each_time_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_is_not_shown_as_closed_before_that_is_recorded() {
+    let world = World::new().await;
+    world.until_ended("preprod", Status::Success).await;
+    world.swarm.collapse_always();
+    world.ledger.refuse_finish(true);
+    let id = world.promote(None, None).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let shown = world.manager.live().borrow().environments[&name("prod")].deployment.clone().unwrap();
+    assert_eq!(shown.status, Status::InProgress);
+    world.ledger.refuse_finish(false);
+    world.until_ended("prod", Status::Failed).await;
+    assert!(world.ledger.is_over(id));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_earlier_process_has_seen_succeed_is_watched_on_by_the_one_that_closes_the_deployment() {
     let mut world = World::asleep().await;
     world.swarm.slow_down("db:1");
