@@ -124,6 +124,18 @@ impl<'a> Browser<'a> {
         request.header("cookie", &self.cookies)
     }
 
+    /// The answer of a path. Who asks as much as this is told to wait, and waits: a refusal gives nothing away.
+    async fn answer(&self, path: &str) -> reqwest::Response {
+        loop {
+            let answer = self.get(path).send().await.unwrap();
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return answer;
+            }
+            let seconds = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+        }
+    }
+
     /// Every text that the program gives away.
     async fn texts(&self) -> Vec<(String, String)> {
         let description: Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
@@ -136,7 +148,7 @@ impl<'a> Browser<'a> {
         for path in paths {
             let path = path.replace("{environment}", "preprod").replace("{id}", "2").replace("{service}", "web");
             for query in ["", "?format=csv", "?environment=preprod&service=web&id=2&all=true", "?deployment_id=1"] {
-                let answer = self.get(&format!("{path}{query}")).send().await.unwrap();
+                let answer = self.answer(&format!("{path}{query}")).await;
                 let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
                 if !kind.starts_with("text/event-stream") {
                     let headers = format!("{:?}", answer.headers());
