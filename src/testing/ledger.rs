@@ -50,14 +50,22 @@ struct Memory {
 /// What it is told to fail at.
 #[derive(Debug, Default)]
 struct Tricks {
-    /// The next closing is done without an answer.
-    lose_finish: bool,
-    /// No deployment can be closed.
-    refuses_finish: bool,
+    closing: Closing,
     /// Nobody can read what is not over.
     hides_unfinished: bool,
     /// Writes fail from the next deployment on that is begun.
     fails_after_begin: bool,
+}
+
+/// What becomes of the order to close a deployment.
+#[derive(Debug, Default, PartialEq)]
+enum Closing {
+    #[default]
+    Done,
+    /// It is done once without an answer.
+    Unanswered,
+    /// None is closed.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -91,12 +99,12 @@ impl FakeLedger {
 
     /// The next closing of a deployment is done, but its answer is an error.
     pub fn lose_finish(&self) {
-        self.memory().tricks.lose_finish = true;
+        self.memory().tricks.closing = Closing::Unanswered;
     }
 
     /// From now on no deployment can be closed, or can again.
     pub fn refuse_finish(&self, refused: bool) {
-        self.memory().tricks.refuses_finish = refused;
+        self.memory().tricks.closing = if refused { Closing::Refused } else { Closing::Done };
     }
 
     /// From now on what is not over cannot be read, or can again.
@@ -356,7 +364,7 @@ impl Ledger for FakeLedger {
     async fn finish(&self, id: DeploymentId, outcome: &Outcome, at: Timestamp) -> Result<(), LedgerError> {
         let mut memory = self.writable()?;
         let started_at = memory.open(id)?.new.started_at;
-        if memory.tricks.refuses_finish {
+        if memory.tricks.closing == Closing::Refused {
             return Err(refused("the disk is full".to_owned()));
         }
         let at = at.max(started_at);
@@ -368,7 +376,7 @@ impl Ledger for FakeLedger {
             (row.status, row.completed_at) = (unproved, Some(at));
         }
         memory.open(id)?.ended = Some((at, outcome.status, outcome.error_message.clone()));
-        if std::mem::take(&mut memory.tricks.lose_finish) {
+        if std::mem::take(&mut memory.tricks.closing) == Closing::Unanswered {
             return Err(refused("the disk did not answer".to_owned()));
         }
         Ok(())
