@@ -207,6 +207,7 @@ corpus! {
     extensions_say_nothing: "extensions" ["extensions.yml"];
     anchors_may_be_lists_and_chains: "anchors_lists" ["anchors_lists.yml"];
     yaml_has_many_forms: "yaml_forms" ["yaml_forms.yml"];
+    yaml_is_laid_out_as_people_like: "yaml_layout" ["yaml_layout.yml"];
     what_is_empty_is_not_sent: "empty_values" ["empty_values.yml"];
     containers_run_as_the_user_asked_for: "user" ["user.yml"];
     services_depend_on_each_other: "depends_on" ["depends_on.yml"];

@@ -3,6 +3,7 @@
 //! Anchors and merge keys are resolved here, so nobody further on knows of them. Every node keeps its line. The size of
 //! the tree is bounded, because a few lines of aliases can stand for gigabytes.
 
+mod layout;
 mod scalar;
 mod tree;
 
@@ -44,22 +45,51 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
     }
     refuse_control_characters(text)?;
     refuse_other_versions(text)?;
-    let mut builder = Builder::default();
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| {
-            let mark = error.marker();
-            YamlError::new(mark.line(), format!("not valid YAML: {} (column {})", error.info(), mark.col() + 1))
-        })?;
-        if matches!(event, Event::DocumentEnd) {
-            break;
-        }
-        builder.take(&event, span)?;
-    }
-    match builder.root {
+    let root = match read(text) {
+        Err(Refusal::Syntax(error)) => match layout::relaid(text, 2 * MAX_BYTES) {
+            Some(relaid) => read(&relaid),
+            None => Err(Refusal::Syntax(error)),
+        },
+        other => other,
+    };
+    match root.map_err(Refusal::into_error)? {
         Some(root) if matches!(root.yaml, Yaml::Map(_)) => Ok(root),
         Some(root) if root.yaml != Yaml::Null => Err(YamlError::new(root.line, "the top level must be a mapping")),
         _ => Err(YamlError::new(0, "the file is empty")),
     }
+}
+
+/// Why the text could not be read.
+enum Refusal {
+    /// It is no YAML 1.2.
+    Syntax(YamlError),
+    /// It is, and cannot be used.
+    Content(YamlError),
+}
+
+impl Refusal {
+    fn into_error(self) -> YamlError {
+        match self {
+            Self::Syntax(error) | Self::Content(error) => error,
+        }
+    }
+}
+
+/// Reads the first document by the letter of YAML 1.2.
+fn read(text: &str) -> Result<Option<Node>, Refusal> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            let mark = error.marker();
+            let message = format!("not valid YAML: {} (column {})", error.info(), mark.col() + 1);
+            Refusal::Syntax(YamlError::new(mark.line(), message))
+        })?;
+        if matches!(event, Event::DocumentEnd) {
+            break;
+        }
+        builder.take(&event, span).map_err(Refusal::Content)?;
+    }
+    Ok(builder.root)
 }
 
 fn refuse_control_characters(text: &str) -> Result<(), YamlError> {
@@ -270,8 +300,12 @@ fn merge_into(entries: &mut Vec<Entry>, seen: &mut HashSet<String>, source: Node
 
 /// The short name of a tag of the core schema; others mean nothing here.
 fn core_tag(tag: &Tag, line: usize) -> Result<String, YamlError> {
-    match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
-        (true, "str" | "int" | "float" | "bool" | "null" | "seq" | "map" | "timestamp") => Ok(tag.suffix.clone()),
+    // Written out as `!<tag:yaml.org,2002:str>`.
+    let in_full =
+        Some(&tag.suffix).filter(|_| tag.handle.is_empty()).and_then(|tag| tag.strip_prefix("tag:yaml.org,2002:"));
+    let name = in_full.unwrap_or(&tag.suffix);
+    match (tag.is_yaml_core_schema() || in_full.is_some(), name) {
+        (true, "str" | "int" | "float" | "bool" | "null" | "seq" | "map" | "timestamp") => Ok(name.to_owned()),
         _ if is_lone(tag) => Ok("str".to_owned()),
         _ => Err(YamlError::new(line, format!("the tag `{tag}` is not understood: remove it"))),
     }

@@ -173,7 +173,62 @@ fn size_and_depth_are_bounded() {
     check_refused(&format!("a: {}", "x".repeat(MAX_BYTES)), 0, "1 MiB");
 }
 
+#[test]
+fn white_space_without_a_meaning_may_stand_as_people_set_it() {
+    for (text, expected) in [
+        ("v: [\n  \"a\"\n]\n", "{v: [\"a\"]}"),
+        ("o:\n  v: [\n    \"a\",\n\"b\"\n  ]\n  w: 1\n", "{o: {v: [\"a\", \"b\"], w: int 1}}"),
+        ("o:\n  v: {\n  \"a\": b\n  }\n", "{o: {v: {a: \"b\"}}}"),
+        ("v: \"a\nb\n\n c\"\nw: 'd\n\te'\n", "{v: \"a b\\nc\", w: \"d e\"}"),
+        ("v:\ta\nw: [\ta,\n\tb\t]\n", "{v: \"a\", w: [\"a\", \"b\"]}"),
+        ("v: |\n  [ \"a\n  b\nw: [\n\"c\"\n]\n", "{v: \"[ \\\"a\\nb\\n\", w: [\"c\"]}"),
+        ("v: a [b\n  [c\nw: [\n\"d\"\n]\n", "{v: \"a [b [c\", w: [\"d\"]}"),
+        ("v: it's # [\nw: [\n\"d\"\n]\n", "{v: \"it's\", w: [\"d\"]}"),
+        ("v: [cat, -]\n", "{v: [\"cat\", \"-\"]}"),
+        ("v: \"a\"# b\n", "{v: \"a\"}"),
+    ] {
+        check(text, expected);
+    }
+}
+
+#[test]
+fn what_is_never_closed_is_refused_where_it_was_found() {
+    check_refused("v: [\n\"a\"\nw: 1\n", 2, "not valid YAML");
+    check_refused("v: \"a\n---\nb\"\n", 1, "not valid YAML");
+    check_refused(&format!("{}v: [\n\"a\"\n]\n", " ".repeat(2000)), 2, "not valid YAML");
+}
+
+#[test]
+fn a_mistake_behind_such_white_space_is_told_where_it_stands() {
+    check_refused("v: [\n\"a\"\n]\nw: \"b\" c\n", 4, "not valid YAML");
+}
+
+#[test]
+fn whatever_is_in_the_corpus_stays_as_it_is_when_it_is_laid_out() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stack/testdata");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let Ok(tree) = read(&text) else { continue };
+        let relaid = layout::relaid(&text, MAX_BYTES).unwrap_or_else(|| text.clone());
+        assert_eq!(relaid.lines().count(), text.lines().count());
+        let again = read(&relaid).unwrap_or_else(|error| panic!("{}: {:?}", file.display(), error.into_error()));
+        assert_eq!(again.as_ref().map(show), tree.as_ref().map(show), "{}", file.display());
+        seen += 1;
+    }
+    assert!(seen > 60, "{seen}");
+}
+
 proptest! {
+    #[test]
+    fn what_a_strict_parser_takes_is_the_same_laid_out(text in r#"[ab&*|'"\[\]{}:,#?\-0-9 \n\t]{0,60}"#) {
+        let text = format!("v: {text}\n");
+        if let (Ok(Some(tree)), Some(relaid)) = (read(&text), layout::relaid(&text, MAX_BYTES)) {
+            let again = read(&relaid).ok().flatten();
+            prop_assert_eq!(again.as_ref().map(show), Some(show(&tree)), "{}", relaid);
+        }
+    }
+
     #[test]
     fn no_text_makes_it_panic(text in any::<String>()) {
         let _ = parse(&text);
