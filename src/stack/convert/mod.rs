@@ -73,7 +73,9 @@ fn depends_on(document: &Document, service: &Service, findings: &mut Findings) -
     let mut names = BTreeSet::new();
     for wanted in &service.depends_on {
         if !document.services.contains_key(&wanted.value) {
-            findings.refuse(&wanted.place, format!("there is no service `{}` in this stack", wanted.value));
+            let message = format!("there is no service `{}` in this stack: nothing waits for it", wanted.value);
+            findings.warn(&wanted.place, message);
+            continue;
         }
         names.extend(wanted.value.parse::<ServiceName>());
     }
