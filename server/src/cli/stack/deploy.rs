@@ -164,6 +164,10 @@ impl Run {
         }
         self.say(&display.update(&self.ledger.entries_from(display.entries()), None))?;
         match left {
+            Left::Interrupted(interrupted) if self.manner.quiet => {
+                let report = report(&self.name, &self.actions, &self.ledger.written());
+                Err(Failure { code: interrupted.0, message: Some(report.trim_end().to_owned()) })
+            }
             Left::Interrupted(interrupted) => {
                 print(&report(&self.name, &self.actions, &self.ledger.written()))?;
                 Err(Failure::silent(interrupted.0))

@@ -177,4 +177,14 @@ async fn lists(scene: &Scene) {
     assert!(ran.out.contains(&format!("Removed network {name}_default")), "{}", ran.out);
     let left = scene.live().await;
     assert!(left.services.is_empty() && !left.networks.contains_key(&format!("{name}_default")));
+
+    scene.deploy(&["-c", "stack.yml"], 0).await;
+    let removed = json(&["rm", "--timeout", "60", "--format", "json", name, "no-such-stack"]).await;
+    let of = |kind: &str, what: &str| serde_json::json!({"kind": kind, "name": format!("{name}_{what}")});
+    let expected = [of("service", "web"), of("config", "motd"), of("network", "default")];
+    assert_eq!(
+        removed,
+        serde_json::json!([{"stack": name, "removed": expected}, {"stack": "no-such-stack", "removed": []}])
+    );
+    assert!(scene.live().await.services.is_empty());
 }
