@@ -34,11 +34,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) minor: u8,
 }
 
+/// So many services one file may have: each costs some 10 kB once it is a request, and a file of 1 MiB could name 70,000.
+const MOST_SERVICES: usize = 10_000;
+
 /// Loads a file whose variables are filled in.
 pub(crate) fn load(root: &Cursor<'_>, around: Surroundings<'_>, findings: &mut Findings) -> Document {
     let section = |key: &str| root.get(key).into_iter().flat_map(|section| section.entries().collect::<Vec<_>>());
+    if let Some((_, beyond)) = section("services").nth(MOST_SERVICES) {
+        findings.refuse(&beyond.place, format!("the file has more than {MOST_SERVICES} services: write fewer"));
+    }
     Document {
         services: section("services")
+            .take(MOST_SERVICES)
             .map(|(name, found)| (name.to_owned(), service::load(&found, around, findings)))
             .collect(),
         networks: section("networks")

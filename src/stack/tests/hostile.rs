@@ -96,15 +96,21 @@ fn ranges_of_ports_do_not_fill_the_memory() {
 
 #[test]
 fn long_chains_of_services_need_no_deep_stack() {
-    let services = lines(10_000, |number| format!(" a{number}: {{image: app, depends_on: [a{}]}}", number + 1));
-    let stack = bounded(&format!("services:\n{services}\n a10000: {{image: app}}"), &Variables::new(), &Files::new());
+    let services = lines(9_999, |number| format!(" a{number}: {{image: app, depends_on: [a{}]}}", number + 1));
+    let stack = bounded(&format!("services:\n{services}\n a9999: {{image: app}}"), &Variables::new(), &Files::new());
     let stack = stack.unwrap();
     let before = stack.services.iter().map(|(name, service)| (name.clone(), service.depends_on.clone())).collect();
     let began = Instant::now();
     let levels = crate::plan::order(&before);
     assert!(began.elapsed() < LIMIT);
-    assert_eq!(levels[&"a0".parse().unwrap()], 10_001);
-    check(&format!("services:\n{services}\n a10000: {{image: app, depends_on: [a0]}}"), "in a circle");
+    assert_eq!(levels[&"a0".parse().unwrap()], 10_000);
+    check(&format!("services:\n{services}\n a9999: {{image: app, depends_on: [a0]}}"), "in a circle");
+}
+
+#[test]
+fn the_number_of_services_is_bounded() {
+    let services = lines(40_000, |number| format!(" a{number}: {{image: app}}"));
+    check(&format!("services:\n{services}"), "s.yml:10002: services.a10000: the file has more than 10000 services");
 }
 
 #[test]

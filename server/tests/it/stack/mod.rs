@@ -2,5 +2,6 @@
 
 mod commands;
 mod deploying;
+mod memory;
 mod registry;
 mod scene;
