@@ -93,7 +93,7 @@ fn swarm_info(world: &World) -> Value {
     let mut info = json!({
         "NodeID": node.map_or("", |node| node.id.as_str()),
         "NodeAddr": node.map_or("", |node| node.address.as_str()),
-        "LocalNodeState": if node.is_some_and(|node| node.state == NodeState::Ready) { "active" } else { "error" },
+        "LocalNodeState": if node.is_some_and(|node| node.state != NodeState::Down) { "active" } else { "error" },
         "ControlAvailable": is_manager,
         "Error": "",
         "RemoteManagers": managers,

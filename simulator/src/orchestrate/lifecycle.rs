@@ -44,7 +44,7 @@ impl World {
 
     fn step(&mut self, id: &str) {
         let Some(task) = self.task(id) else { return };
-        if task.node.is_some() && self.is_down(task.node.as_deref()) && task.status.state >= State::Assigned {
+        if task.node.is_some() && self.is_away(task.node.as_deref()) && task.status.state >= State::Assigned {
             // Nobody can say what happens on a node that does not answer.
             self.plan_task(id, |task| task.next = task.next.take().map(|(_, step)| (NEVER, step)));
             return;
@@ -190,8 +190,11 @@ impl World {
         let behaviour = self.behaviour(task);
         let stops = desired > State::Complete && task.holds_node();
         let is_stopping = matches!(task.next, Some((_, Step::Stopped)));
-        let is_down = self.is_down(task.node.as_deref());
-        let stop = if is_down { NEVER } else { self.ahead(Duration::from_millis(behaviour.stop_ms)) };
+        let stop = if self.is_away(task.node.as_deref()) {
+            NEVER
+        } else {
+            self.ahead(Duration::from_millis(behaviour.stop_ms))
+        };
         let unscheduled = desired > State::Complete && task.status.state < State::Assigned;
         self.change_task(id, |task, _| {
             task.desired = desired;

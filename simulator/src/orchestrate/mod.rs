@@ -33,6 +33,7 @@ impl World {
     /// Does everything that is due, until nothing more follows from it.
     pub(crate) fn settle(&mut self) {
         loop {
+            self.notice_lost_nodes();
             self.allocate_due();
             self.step_due();
             self.open_gates();
@@ -63,7 +64,8 @@ impl World {
             let updater = service.updater.as_ref().and_then(update::Updater::due);
             [service.allocate_at, updater].into_iter().flatten()
         });
-        tasks.chain(services).filter(|due| *due != crate::clock::NEVER).min()
+        let nodes = self.nodes.iter().filter_map(|node| node.noticed_at);
+        tasks.chain(services).chain(nodes).filter(|due| *due != crate::clock::NEVER).min()
     }
 
     fn reconcile(&mut self, id: &str) {

@@ -98,9 +98,9 @@ impl World {
         best.map(|(_, node)| node.id.clone()).ok_or_else(|| explain(&obstacles))
     }
 
-    /// How many tasks of the service the node has, and how many in all.
+    /// How many tasks of the service the node has, and how many in all. Those that are to stop count no more.
     fn load(&self, task: &Task, node: &Node) -> (usize, usize) {
-        let here = || self.on_node(node);
+        let here = || self.on_node(node).filter(|other| other.desired <= State::Complete);
         (here().filter(|other| other.service == task.service).count(), here().count())
     }
 

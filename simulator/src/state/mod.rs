@@ -30,6 +30,9 @@ use crate::{
     },
 };
 
+/// How long the managers wait for a word of a node before they take it for down.
+const NOTICE: Duration = Duration::from_secs(15);
+
 /// The whole state of a simulated swarm. Everything that changes it does so at `now`.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -141,14 +144,16 @@ impl World {
     /// Changes a node by id or host name; its tasks, and those that wait, are looked at again.
     pub(crate) fn set_node(&mut self, name: &str, change: impl FnOnce(&mut Node)) -> bool {
         let (version, at) = (self.index + 1, self.stamp());
+        let noticed_at = Some(self.ahead(NOTICE));
         let Some(node) = self.nodes.iter_mut().find(|node| node.id == name || node.hostname == name) else {
             return false;
         };
-        let was_down = node.state == NodeState::Down;
+        let was_away = node.state != NodeState::Ready;
         change(node);
+        node.noticed_at = noticed_at.filter(|_| node.state == NodeState::Lost);
         (node.version, node.updated) = (version, at);
         let (id, hostname, is_back) =
-            (node.id.clone(), node.hostname.clone(), was_down && node.state == NodeState::Ready);
+            (node.id.clone(), node.hostname.clone(), was_away && node.state == NodeState::Ready);
         self.index = version;
         self.schedule = true;
         self.dirty.extend(self.services.keys().cloned());
@@ -157,6 +162,16 @@ impl World {
         }
         self.tell("node", "update", &id, &[("name", &hostname)]);
         true
+    }
+
+    /// Takes for down what has been lost for long enough.
+    pub(crate) fn notice_lost_nodes(&mut self) {
+        let now = self.now;
+        let is_late = |node: &&Node| node.noticed_at.is_some_and(|at| at <= now);
+        let late: Vec<String> = self.nodes.iter().filter(is_late).map(|node| node.id.clone()).collect();
+        for id in late {
+            self.set_node(&id, |node| node.state = NodeState::Down);
+        }
     }
 
     /// Lets the steps happen that waited for the node.
@@ -190,6 +205,11 @@ impl World {
     /// Whether the node is gone or does not answer.
     pub(crate) fn is_down(&self, id: Option<&str>) -> bool {
         id.is_some_and(|id| self.node(id).is_none_or(|node| node.state == NodeState::Down))
+    }
+
+    /// Whether nothing happens on the node any more, noticed or not.
+    pub(crate) fn is_away(&self, id: Option<&str>) -> bool {
+        id.is_some_and(|id| self.node(id).is_none_or(|node| node.state != NodeState::Ready))
     }
 
     /// All tasks, by id.

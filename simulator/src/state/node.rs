@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::options::NodeOptions;
+use crate::{clock::Moment, options::NodeOptions};
 
 /// Whether a node answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeState {
     /// It answers.
     Ready,
+    /// It answers no more, and the managers have not noticed yet: it is still given tasks, which never start. They notice
+    /// after some seconds, and then it is [`NodeState::Down`].
+    Lost,
     /// It does not: its tasks are replaced, and nobody knows whether they still run.
     Down,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Node {
     pub(crate) nano_cpus: i64,
     pub(crate) memory_bytes: i64,
     pub(crate) state: NodeState,
+    /// When the managers notice that it is lost.
+    pub(crate) noticed_at: Option<Moment>,
     pub(crate) availability: Availability,
 }
 
@@ -79,6 +84,7 @@ impl Node {
             nano_cpus: options.nano_cpus,
             memory_bytes: options.memory_bytes,
             state: NodeState::Ready,
+            noticed_at: None,
             availability: Availability::Active,
         }
     }
@@ -90,12 +96,12 @@ impl Node {
 
     /// Whether it takes new tasks.
     pub(crate) fn takes_tasks(&self) -> bool {
-        self.state == NodeState::Ready && self.availability == Availability::Active
+        self.state != NodeState::Down && self.availability == Availability::Active
     }
 
     /// Whether its tasks may stay where they are.
     pub(crate) fn keeps_tasks(&self) -> bool {
-        self.state == NodeState::Ready && self.availability != Availability::Drain
+        self.state != NodeState::Down && self.availability != Availability::Drain
     }
 
     /// As `GET /nodes` shows it.
@@ -105,7 +111,7 @@ impl Node {
             engine["Labels"] = json!(self.engine_labels);
         }
         let mut status = match self.state {
-            NodeState::Ready => json!({ "State": "ready" }),
+            NodeState::Ready | NodeState::Lost => json!({ "State": "ready" }),
             NodeState::Down => json!({ "State": "down", "Message": "heartbeat failure" }),
         };
         status["Addr"] = json!(self.address);
@@ -124,7 +130,7 @@ impl Node {
             "Status": status,
         });
         if self.manager {
-            let reachable = self.state == NodeState::Ready;
+            let reachable = self.state != NodeState::Down;
             node["ManagerStatus"] = json!({
                 "Reachability": if reachable { "reachable" } else { "unreachable" },
                 "Addr": format!("{}:2377", self.address),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use simulator::{Daemon, Fault, Options, Simulator, Trouble};
+use simulator::{Daemon, Fault, NodeOptions, NodeState, Options, Simulator, Trouble};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -85,6 +85,33 @@ async fn a_killed_daemon_takes_its_connections_and_containers_with_it() {
     assert_eq!(tasks.iter().filter(died).count(), 2, "{tasks:#?}");
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(states(&simulator).iter().filter(|state| *state == "running").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_node_is_given_tasks_until_it_is_noticed_and_an_update_waits_for_them_for_ever() {
+    let nodes = ["swarm-1", "swarm-2"].map(|name| NodeOptions::new(name, name == "swarm-1"));
+    let (simulator, _run) = start(Options { nodes: nodes.into(), ..Options::default() });
+    create(&simulator, 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(simulator.set_node_state("swarm-2", NodeState::Lost));
+    let mut spec = web("app:2", 2);
+    spec["UpdateConfig"]["Parallelism"] = 0.into();
+    let service = simulator.service("web").unwrap_or_default();
+    let path = format!("/services/web/update?version={}", service["Version"]["Index"]);
+    let answer = call(&simulator, "POST", &path, &spec.to_string()).await;
+    assert!(answer.is_some_and(|(status, _)| status == 200));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(runs(&simulator, "app:2"), 1, "{:#?}", simulator.tasks("web"));
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(runs(&simulator, "app:2"), 2, "{:#?}", simulator.tasks("web"));
+    assert_eq!(simulator.service("web").unwrap_or_default()["UpdateStatus"]["State"], "updating");
+}
+
+/// How many tasks of an image run and should.
+fn runs(simulator: &Simulator, image: &str) -> usize {
+    let is_up = |task: &&Value| task["DesiredState"] == "running" && task["Status"]["State"] == "running";
+    let of_image = |task: &&Value| task["Spec"]["ContainerSpec"]["Image"] == image;
+    simulator.tasks("web").iter().filter(is_up).filter(of_image).count()
 }
 
 #[tokio::test(start_paused = true)]
