@@ -273,9 +273,9 @@ fn swarms_own_way_back_must_prove_itself_too() {
 #[test]
 fn both_versions_can_be_bad() {
     let case = Case::update();
-    let both = "~b1:1@n1 shutdown/failed; a3:1@n1 shutdown/failed; a4:1@n1 shutdown/failed; a5:1@n1 shutdown/failed; a6:1@n1 ready/ready";
+    let both = "~b1:1@n1 shutdown/failed; a3:1@n1 shutdown/rejected !No such image; a4:1@n1 shutdown/failed; a5:1@n1 shutdown/failed; a6:1@n1 ready/ready";
     let steps = [case.ours(1, "updating", FAILING), case.prior(4, "rollback_completed", both)];
-    case.check_message(&steps, "failed CrashLoop", &["earlier version"]);
+    case.check_message(&steps, "failed CrashLoop", &["earlier version", "No such image"]);
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct Watch {
     /// The first task that failed by its own fault, and the first that failed at all.
     failure: Option<TaskEvidence>,
     any_failure: Option<TaskEvidence>,
+    /// The first task of the prior spec that failed after Swarm had gone back to it.
+    failure_of_prior: Option<TaskEvidence>,
     /// Since when a task has found no node.
     pending: BTreeMap<String, Duration>,
     /// Since when no node may run it at all.
@@ -93,6 +95,7 @@ impl Watch {
             ends: BTreeMap::new(),
             failure: None,
             any_failure: None,
+            failure_of_prior: None,
             pending: BTreeMap::new(),
             unwanted: None,
             stillness: (BTreeSet::new(), started),
@@ -274,6 +277,9 @@ impl Watch {
         }
         self.failure.get_or_insert_with(|| look.evidence(task));
         if look.is_current(task) {
+            if self.rollback.is_some() {
+                self.failure_of_prior.get_or_insert_with(|| look.evidence(task));
+            }
             *self.ends.entry(look.slot(task)).or_default() += 1;
         }
     }
@@ -367,7 +373,8 @@ impl Watch {
         if worst < self.timing.crash_budget {
             return None;
         }
-        let message = words::crash_loop(worst, self.rollback.is_some(), self.why());
+        let why = self.failure_of_prior.as_ref().or_else(|| self.why());
+        let message = words::crash_loop(worst, self.rollback.is_some(), why);
         Some(self.fail(FailureReason::CrashLoop, message))
     }
 
