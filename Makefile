@@ -26,7 +26,7 @@ faults: ## Kill it at every step and in thousands of random worlds [RUNS=500] [S
 	@scripts/setup test
 	@RM_RUNS=$(RUNS) RM_SEED=$(SEED) scripts/test faults
 
-battery: ## Try the rule of convergence on a real Docker Engine: every case, daemons that die, answers that are lost
+battery: ## Try the rule of convergence on a real Docker Engine: every case, daemons that die, lost answers, three managers [RM_RECORD=dir]
 	@scripts/setup test
 	@scripts/test battery
 

@@ -1,6 +1,8 @@
 //! The cases of the rule on a real Engine, and what only a real daemon can do. Takes minutes: `make battery` runs it and
 //! writes a line for each verdict.
 
+pub(super) mod trio;
+
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +34,9 @@ async fn play_on(host: &str, behind: &str, case: &str, scenario: &Scenario) {
     let ended = AssertUnwindSafe(play(&mut rig, scenario)).catch_unwind().await;
     rig.crash().await;
     clean(&rig).await;
+    if let Some(recorder) = &rig.recorder {
+        recorder.write(case);
+    }
     let verdict = if ended.is_ok() { "as expected" } else { "OTHERWISE" };
     note(case, verdict, began.elapsed());
     if let Err(panic) = ended {
@@ -219,6 +224,39 @@ async fn a_real_daemon_that_is_frozen_for_a_while() {
         ended 2";
     let scenario = scenario(steps, TWICE, "preprod/web app:2 3/3 completed #2");
     play_on(&own.host, &own.host, "daemon_frozen_for_12_s", &scenario).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make battery"]
+async fn a_real_rollback_that_fails_too() {
+    let own = OwnDaemon::start("back");
+    // Tasks of the new version still run when Swarm begins to go back: those that its updater replaces are its failures.
+    let steps = "
+        push web app:1 x3
+        start
+        ended 1
+        hand untag app:1
+        push web app:2 x3 run='sleep 3; exit 3' fail=rollback par=0 monitor=10s
+        ended 2";
+    let record = "
+        1 preprod sync success: web >1 succeeded
+        2 preprod sync failed: web 1>2 failed/rollback_failed";
+    let scenario = scenario(steps, record, "preprod/web app:1 0/3 rollback_paused");
+    play_on(&own.host, &own.host, "a_rollback_that_fails_too_is_told_as_such", &scenario).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make battery"]
+async fn a_real_engine_that_keeps_no_old_tasks() {
+    let own = OwnDaemon::start("past");
+    let steps = "
+        hand history 0
+        push web app:1 run='exit 3'
+        start
+        ended 1";
+    let record = "1 preprod sync failed: web >1 failed/crash_loop";
+    let scenario = scenario(steps, record, "preprod/web app:1 0/1 - #1");
+    play_on(&own.host, &own.host, "a_crash_loop_is_seen_although_the_engine_keeps_no_old_tasks", &scenario).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,8 @@ use release_manager::watched::After;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::recorder::Recorder;
+
 /// A place in the work of a process where it can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
@@ -160,6 +162,7 @@ impl Busy {
 pub(super) struct MortalSwarm {
     pub(super) inner: Arc<dyn Swarm>,
     pub(super) life: Life,
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 #[async_trait]
@@ -169,11 +172,19 @@ impl Swarm for MortalSwarm {
     }
 
     async fn live(&self, stack: &StackName) -> Result<LiveStack, SwarmError> {
-        or_never(self.life.live(self.inner.live(stack)).await).await
+        let live = or_never(self.life.live(self.inner.live(stack)).await).await;
+        if let (Some(recorder), Ok(live)) = (&self.recorder, &live) {
+            recorder.live(live);
+        }
+        live
     }
 
     async fn observe(&self, stack: &StackName) -> Result<Observation, SwarmError> {
-        or_never(self.life.live(self.inner.observe(stack)).await).await
+        let seen = or_never(self.life.live(self.inner.observe(stack)).await).await;
+        if let Some(recorder) = &self.recorder {
+            recorder.seen(stack, &seen);
+        }
+        seen
     }
 
     async fn apply(&self, write: &Write) -> Result<String, SwarmError> {
@@ -229,11 +240,12 @@ pub(super) struct MortalLedger {
     /// Taken out at the death, so that the file can be opened by the next process.
     inner: Mutex<Option<Arc<dyn Ledger>>>,
     life: Life,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl MortalLedger {
-    pub(super) fn new(inner: Arc<dyn Ledger>, life: Life) -> Self {
-        Self { inner: Mutex::new(Some(inner)), life }
+    pub(super) fn new(inner: Arc<dyn Ledger>, life: Life, recorder: Option<Arc<Recorder>>) -> Self {
+        Self { inner: Mutex::new(Some(inner)), life, recorder }
     }
 
     /// Closes the file as the kernel does for a dead process: whatever was under way ends in the middle.
@@ -290,6 +302,9 @@ impl Ledger for MortalLedger {
     }
 
     async fn journal(&self, id: DeploymentId, entry: &JournalEntry, at: Timestamp) -> Result<(), LedgerError> {
+        if let Some(recorder) = &self.recorder {
+            recorder.entry(id, entry);
+        }
         enter!(self.journal(id, entry, at))
     }
 

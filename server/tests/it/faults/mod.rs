@@ -4,9 +4,11 @@
 mod battery;
 mod binary;
 mod engine;
+mod hand;
 mod life;
 mod oracle;
 mod random;
+mod recorder;
 mod rig;
 mod scenarios;
 mod script;

@@ -31,6 +31,7 @@ use tower::ServiceExt;
 
 use super::engine::{Engine, stranger};
 use super::life::{Busy, Holds, Life, MortalLedger, MortalSwarm, Wall};
+use super::recorder::Recorder;
 use super::stack;
 
 /// How long anything may take before a test says that it never came. Of the clock that the test runs on.
@@ -76,6 +77,8 @@ pub(super) struct Rig {
     pub(super) wall: Arc<Wall>,
     pub(super) holds: Arc<Holds>,
     pub(super) full: Arc<AtomicBool>,
+    /// What the judge is given by a real Engine, where that is to be kept.
+    pub(super) recorder: Option<Arc<Recorder>>,
     home: TempDir,
     prefix: String,
     docker_host: Option<String>,
@@ -112,6 +115,7 @@ impl Rig {
         let socket = PathBuf::from(behind.strip_prefix("unix://").expect("an Engine behind a socket"));
         let mut rig = Self::new(Engine::Socket(socket), prefix, terms);
         rig.docker_host = Some(host.to_owned());
+        rig.recorder = Recorder::new(terms.stability, terms.timeout);
         rig
     }
 
@@ -123,6 +127,7 @@ impl Rig {
             wall: Arc::new(Wall::new()),
             holds: Arc::default(),
             full: Arc::new(AtomicBool::new(false)),
+            recorder: None,
             home: tempfile::tempdir_in(memory_disk()).unwrap(),
             docker_host: None,
             settings: settings(&prefix, terms),
@@ -179,8 +184,8 @@ impl Rig {
         }
         let life = Life::new(&self.holds, &self.full);
         let store = Arc::new(open(&self.database()).await);
-        let ledger = Arc::new(MortalLedger::new(Arc::<Store>::clone(&store), life.clone()));
-        let swarm = Arc::new(MortalSwarm { inner: self.swarm(), life: life.clone() });
+        let ledger = Arc::new(MortalLedger::new(Arc::<Store>::clone(&store), life.clone(), self.recorder.clone()));
+        let swarm = Arc::new(MortalSwarm { inner: self.swarm(), life: life.clone(), recorder: self.recorder.clone() });
         let ports = Ports {
             source: Arc::<FakeSource>::clone(&self.source),
             swarm,
@@ -270,7 +275,8 @@ impl Rig {
     /// Lets time pass until something holds; looks at it every so often.
     pub(super) async fn until(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
         let every = if self.simulator.is_some() { 500 } else { 200 };
-        let patience = if self.simulator.is_some() { PATIENCE } else { Duration::from_mins(4) };
+        // Longer than a deployment may take.
+        let patience = if self.simulator.is_some() { PATIENCE } else { Duration::from_mins(6) };
         let began = tokio::time::Instant::now();
         while !holds(self).await {
             if began.elapsed() > patience {

@@ -159,6 +159,11 @@ fn is_true(id: i64, judged: &Judged, seen: Option<&Seen<'_>>, target: Option<&Va
                 must(seen.has_task(&["failed", "rejected", "complete"]), "none of its tasks has ended")
             }
             "paused" => must(text(seen.service, "/UpdateStatus/State").ends_with("paused"), "nothing is paused"),
+            "stalled" => {
+                let state = text(seen.service, "/UpdateStatus/State");
+                must(matches!(state, "updating" | "rollback_started"), "nothing is being updated")?;
+                must(!seen.is_full(), "all its tasks run")
+            }
             "unschedulable" => must(!seen.is_full() || seen.tasks.is_empty(), "all its tasks run"),
             _ => Ok(()),
         },

@@ -175,6 +175,70 @@ scenarios! {
         world: "preprod/web app:2 4/4",
         terms: |terms| terms.nodes = 3,
     }
+    a_node_that_is_lost_in_an_update_leaves_the_updater_stuck {
+        steps: "
+            push web app:1 x6
+            start
+            ended 1
+            hold before-write 1
+            push web app:2 x6
+            held
+            node swarm-3 lost
+            resume
+            ended 2",
+        record: "
+            1 preprod sync success: web >1 succeeded
+            2 preprod sync failed: web 1>2 failed/stalled",
+        world: "preprod/web app:2 3/6 updating #2",
+        terms: |terms| terms.nodes = 3,
+    }
+    a_stuck_updater_is_no_failure_where_every_task_runs {
+        steps: "
+            push web app:1 x3
+            start
+            ended 1
+            hold before-write 1
+            push web app:2 x3 par=0
+            held
+            node swarm-3 lost
+            resume
+            ended 2",
+        record: "
+            1 preprod sync success: web >1 succeeded
+            2 preprod sync success: web 1>2 succeeded/warned",
+        world: "preprod/web app:2 3/3 updating #2",
+        terms: |terms| terms.nodes = 3,
+    }
+    a_node_that_is_drained_in_an_update_delays_it {
+        steps: "
+            push web app:1 x3
+            start
+            ended 1
+            push web app:2 x3 delay=5s
+            phase web updating
+            wait 1s
+            node swarm-3 drain
+            ended 2",
+        record: "
+            1 preprod sync success: web >1 succeeded
+            2 preprod sync success: web 1>2 succeeded",
+        world: "preprod/web app:2 3/3 completed #2",
+        terms: |terms| terms.nodes = 3,
+    }
+    a_node_that_is_drained_while_its_new_task_is_monitored_pauses_the_update {
+        steps: "
+            push web app:1 x3
+            start
+            ended 1
+            push web app:2 x3 delay=10s monitor=30s
+            hand drain app:2
+            ended 2",
+        record: "
+            1 preprod sync success: web >1 succeeded
+            2 preprod sync failed: web 1>2 failed/paused",
+        world: "preprod/web app:2 1/3 paused #2",
+        terms: |terms| terms.nodes = 3,
+    }
     a_node_that_is_drained_gives_its_tasks_away {
         steps: "
             push web app:1 x2
