@@ -1,6 +1,7 @@
 //! The rule, row by row: what a case is, then who has written, and what Swarm took back.
 
 mod ends;
+mod recorded;
 mod tasks;
 
 use std::time::Duration;
