@@ -23,6 +23,8 @@ pub mod engine;
 #[cfg(feature = "engine")]
 pub mod env_file;
 #[cfg(feature = "engine")]
+pub mod hidden;
+#[cfg(feature = "engine")]
 pub mod insights;
 #[cfg(feature = "engine")]
 pub mod judge;

@@ -12,6 +12,8 @@ use crate::{image, script, spec::ContainerSpec};
 pub struct Behaviour {
     /// No node can get the image: tasks are rejected.
     pub missing: bool,
+    /// There is no program in the image: what the service calls arguments is taken for one, and nothing starts.
+    pub bare: bool,
     /// Milliseconds to get the image and create the container.
     pub prepare_ms: u64,
     /// Milliseconds from there to `running`, health apart.
@@ -67,6 +69,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             missing: false,
+            bare: false,
             prepare_ms: 80,
             start_ms: 80,
             stop_ms: 120,
@@ -98,7 +101,8 @@ impl Behaviour {
         Self { health: Health::Never, ..Self::default() }
     }
 
-    /// What the end of a tag asks for, for demonstrations: `-crash`, `-missing`, `-slow`, `-unhealthy`, `-exit0`.
+    /// What the end of a tag asks for, for demonstrations: `-crash`, `-missing`, `-slow`, `-unhealthy`, `-exit0`,
+    /// `-bare`.
     fn of_tag(tag: &str) -> Option<Self> {
         if tag.ends_with("-crash") {
             Some(Self::exits(600, 1))
@@ -108,6 +112,8 @@ impl Behaviour {
             Some(Self::slow(8_000))
         } else if tag.ends_with("-unhealthy") {
             Some(Self::unhealthy())
+        } else if tag.ends_with("-bare") {
+            Some(Self { bare: true, ..Self::default() })
         } else if tag.ends_with("-exit0") {
             Some(Self::exits(500, 0))
         } else {

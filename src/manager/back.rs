@@ -132,6 +132,7 @@ impl Inner {
         };
         let id = self.ports.ledger.begin(&new).await?;
         info!(deployment.id = id.0, environment = %new.environment, actor = %new.actor, "Going back");
+        self.discretion.learn(&new.stack);
         Ok(OpenDeployment { id, new, journal: Vec::new() })
     }
 

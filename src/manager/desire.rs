@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Inner, ManagerError};
 use crate::env_file;
-use crate::names::{CommitSha, RepoPath, ServiceName};
+use crate::names::{CommitSha, RepoPath, ServiceName, StackName};
 use crate::pipeline::Environment;
 use crate::plan;
 use crate::ports::{Files, Source, SourceError};
@@ -31,9 +32,18 @@ impl Desired {
     }
 }
 
-/// Hex SHA-256 over the rendered stack.
+/// Hex SHA-256 over the rendered stack: what the Engine is asked for, and not from where its parts came.
 pub(crate) fn content_hash(stack: &Stack) -> Result<String, ManagerError> {
-    let bytes = serde_json::to_vec(stack)
+    #[derive(Serialize)]
+    struct Content<'a> {
+        name: &'a StackName,
+        services: &'a BTreeMap<ServiceName, stack::Service>,
+        networks: &'a BTreeMap<String, stack::Object>,
+        secrets: &'a BTreeMap<String, stack::Object>,
+        configs: &'a BTreeMap<String, stack::Object>,
+    }
+    let Stack { name, services, networks, secrets, configs, given: _ } = stack;
+    let bytes = serde_json::to_vec(&Content { name, services, networks, secrets, configs })
         .map_err(|error| ManagerError::Internal(format!("the rendered stack cannot be written down: {error}")))?;
     Ok(format!("{:x}", Sha256::digest(&bytes)))
 }
@@ -51,7 +61,9 @@ pub async fn rehearse(
 impl Inner {
     /// Renders an environment at a revision. Every file is read at that very revision.
     pub(crate) async fn desire(&self, environment: &Environment, revision: &Revision) -> Result<Desired, ManagerError> {
-        self.reader().desire(environment, revision).await
+        let desired = self.reader().desire(environment, revision).await?;
+        self.discretion.learn(&desired.stack);
+        Ok(desired)
     }
 
     pub(super) fn reader(&self) -> Reader<'_> {

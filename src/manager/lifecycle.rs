@@ -92,7 +92,8 @@ impl Inner {
             return journal;
         }
         for warning in &new.plan.warnings {
-            let message = sentences(std::slice::from_ref(warning));
+            let mut message = sentences(std::slice::from_ref(warning));
+            self.discretion.mask(&mut message);
             warn!(deployment.id = id.0, environment = %new.environment, "{message}");
             let entry = JournalEntry::Noted { message };
             match self.ports.ledger.journal(id, &entry, self.ports.clock.now()).await {
@@ -115,6 +116,7 @@ impl Inner {
     }
 
     fn launch(self: &Arc<Self>, permit: Permit, open: OpenDeployment) {
+        self.discretion.learn(&open.new.stack);
         let switch = self.show(&open);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {

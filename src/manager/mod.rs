@@ -8,6 +8,7 @@ mod brought;
 mod commits;
 mod compare;
 mod desire;
+mod discreet;
 mod drift;
 mod error;
 mod followed;
@@ -55,6 +56,7 @@ use crate::ports::{Clock, Ledger, Source, Swarm};
 use crate::rollout::Switch;
 use crate::views::DemoNote;
 use board::Board;
+use discreet::Discretion;
 use watcher::Watcher;
 
 /// The world, as the manager reaches it.
@@ -133,6 +135,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) board: Board,
     pub(crate) watcher: Watcher,
+    /// Takes out of what others say what services are given.
+    discretion: Discretion,
     /// One gate per environment: its permit.
     gates: BTreeMap<EnvironmentName, Arc<tokio::sync::Mutex<()>>>,
     /// The running deployments' cancel switches.
@@ -153,7 +157,12 @@ pub(crate) struct Inner {
 
 impl Manager {
     /// Takes up what the ledger knows, but starts nothing: that is [`Manager::start`].
-    pub async fn new(ports: Ports, settings: Settings, stop: CancellationToken) -> Result<Self, ManagerError> {
+    pub async fn new(mut ports: Ports, settings: Settings, stop: CancellationToken) -> Result<Self, ManagerError> {
+        let discretion = Discretion::default();
+        discretion.before_all(&mut ports);
+        for environment in settings.pipeline.environments() {
+            discretion.remember(ports.ledger.as_ref(), &environment.name).await?;
+        }
         let head = ports.ledger.head().await?;
         let board = Board::new(&settings.pipeline, ports.source.as_ref(), head);
         let gates =
@@ -161,6 +170,7 @@ impl Manager {
         let inner = Inner {
             board,
             watcher: Watcher::new(&settings.pipeline),
+            discretion,
             gates: gates.collect(),
             cancels: Mutex::default(),
             look_now: Notify::new(),

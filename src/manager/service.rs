@@ -19,7 +19,9 @@ impl Manager {
             let full_name = environment.stack.scope(service);
             let seen = self.inner.ports.swarm_of(&environment.stack).observe(&environment.stack).await?;
             if let Some(live) = seen.services.get(&full_name) {
-                found.push(running(environment.name.clone(), full_name, live, &seen));
+                let mut running = running(environment.name.clone(), full_name, live, &seen);
+                running.spec.iter_mut().for_each(|field| self.inner.discretion.mask_change(field));
+                found.push(running);
             }
         }
         Ok(found)

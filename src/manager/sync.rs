@@ -114,7 +114,7 @@ impl Inner {
             }
         };
         let (mut tried, mut passing) = (None, false);
-        let (settled, problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
+        let (settled, mut problem) = match self.deploy(permit, environment, head, Wish::Machine).await {
             Ok(_) | Err(ManagerError::UpToDate) => (true, None),
             // Held while it was prepared: the hold says so itself.
             Err(ManagerError::Held(..)) => return,
@@ -124,7 +124,8 @@ impl Inner {
                 (!desire::is_transient(&error), Some(format!("revision {}: {error}", head.sha.short())))
             }
         };
-        if let Some(problem) = &problem {
+        if let Some(problem) = &mut problem {
+            self.discretion.mask(problem);
             let known = self.board.subscribe().borrow().environments.get(name).and_then(|known| known.problem.clone());
             if known.is_none_or(|known| known.message != *problem) {
                 warn!(environment = %name, "Not deployed: {problem}");

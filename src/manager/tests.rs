@@ -1,6 +1,7 @@
 //! The flows, over fakes that behave and a clock that does not wait.
 
 mod commits;
+mod discreet;
 mod doubts;
 mod elsewhere;
 mod ledger;

@@ -7,9 +7,8 @@ use serde_json::Value;
 use super::canon;
 use super::spec::{image_of, version_of_spec};
 use crate::diff::FieldChange;
+use crate::hidden::HIDDEN;
 
-/// Stands for a value that people may not see.
-const HIDDEN: &str = "(hidden)";
 /// Longer values are cut.
 const LONGEST: usize = 200;
 
@@ -175,7 +174,7 @@ fn is_plain(element: &Value) -> bool {
 }
 
 /// Whether a name or command line speaks of a secret.
-fn is_telling(text: &str) -> bool {
+pub(crate) fn is_telling(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["pass", "secret", "token", "key", "credential", "auth", "private", "cert"].iter().any(|word| text.contains(word))
 }

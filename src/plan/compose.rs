@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::rotate::{Kind, Objects, content_digest, networks_of, references_of, rotated_name};
 use super::spec::set;
+use crate::hidden;
 use crate::names::{ServiceName, StackName};
 use crate::stack::{Object, Stack};
 
@@ -28,6 +29,7 @@ pub(crate) fn compose(name: &StackName, parts: &[Part<'_>]) -> Stack {
         networks: BTreeMap::new(),
         secrets: BTreeMap::new(),
         configs: BTreeMap::new(),
+        given: BTreeSet::new(),
     };
     for part in parts {
         for (service, rendered) in part.stack.services.iter().filter(|(service, _)| part.services.contains(*service)) {
@@ -45,6 +47,9 @@ pub(crate) fn compose(name: &StackName, parts: &[Part<'_>]) -> Stack {
             };
             let mut rendered = rendered.clone();
             rendered.spec = renamed.followed(&rendered.spec);
+            // What only services that are left out were given is not carried along for ever.
+            let given = part.stack.given.iter().filter(|value| hidden::stands_in(&rendered.spec, value));
+            whole.given.extend(given.cloned());
             whole.services.insert(service.clone(), rendered);
         }
     }
@@ -103,6 +108,7 @@ mod tests {
             networks: [("lab_net".to_owned(), ours(json!({"Name": "lab_net"})))].into(),
             secrets: BTreeMap::new(),
             configs: [("lab_motd".to_owned(), ours(json!({"Name": "lab_motd", "Data": content})))].into(),
+            given: BTreeSet::new(),
         }
     }
 

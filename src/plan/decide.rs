@@ -11,6 +11,7 @@ use super::{
 };
 use crate::diff::{FieldChange, Finding};
 use crate::engine::{LiveService, LiveStack, Write};
+use crate::hidden::Hidden;
 use crate::names::{ServiceName, StackName};
 use crate::stack::{Service, Stack};
 
@@ -65,7 +66,21 @@ pub fn plan(wanted: &Stack, live: &LiveStack, scope: Option<&BTreeSet<ServiceNam
     let removals = unused::removals(wanted, live, &objects, &after, scope.is_none());
     let mut actions = arrange(objects.creates, decisions, &chosen, &leaving, &handover);
     actions.extend(removals);
+    hide(wanted, &mut actions);
     Plan { actions, blockers, warnings }
+}
+
+/// Takes what services are given out of what is shown of the changes.
+fn hide(wanted: &Stack, actions: &mut [Action]) {
+    let changes = actions.iter_mut().filter_map(|action| match &mut action.kind {
+        ActionKind::UpdateService { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let mut changes = changes.flatten().peekable();
+    if changes.peek().is_some() {
+        let hidden = Hidden::of(wanted);
+        changes.for_each(|change| hidden.mask_change(change));
+    }
 }
 
 /// What starts all tasks of a running service anew, as it is; `None` where there is no such service.

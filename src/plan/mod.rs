@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::canon::{NetworkNames, canon, is_as_written, is_pin_of};
-pub(crate) use self::changes::changes;
+pub(crate) use self::changes::{changes, is_telling};
 pub(crate) use self::compose::{Part, compose};
 pub(crate) use self::constraints::{of_spec as constraints_of_spec, takes_tasks};
 pub use self::decide::{plan, restart};

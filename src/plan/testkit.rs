@@ -65,6 +65,7 @@ pub(crate) fn stack(services: &str) -> Stack {
         networks: BTreeMap::new(),
         secrets: BTreeMap::new(),
         configs: BTreeMap::new(),
+        given: BTreeSet::new(),
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
             networks: BTreeMap::new(),
             secrets: BTreeMap::new(),
             configs: BTreeMap::new(),
+            given: BTreeSet::new(),
         };
         let new = NewDeployment {
             environment: "prod".parse().unwrap(),

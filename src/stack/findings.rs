@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{StackError, Warning};
+use super::{StackError, Variables, Warning};
+use crate::hidden;
 
 /// A place in a stack file. The order of places is the order in which people read the files.
 #[derive(Debug, Clone)]
@@ -118,6 +119,10 @@ pub(crate) struct Findings {
     text: usize,
     /// The variables that stand in the files, whether they are set or not.
     variables: BTreeSet<String>,
+    /// Those of them that stand in an `image`: versions, which everybody may see.
+    in_images: BTreeSet<String>,
+    /// What the env files of services say.
+    from_env_files: BTreeSet<String>,
 }
 
 impl Findings {
@@ -169,6 +174,24 @@ impl Findings {
                 self.variables.insert(name.to_owned());
             }
         }
+    }
+
+    /// Notes that these variables stand in an `image`.
+    pub(crate) fn note_in_image<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.in_images.extend(names.filter(|name| name.len() <= LONGEST_MESSAGE).map(str::to_owned));
+    }
+
+    /// Notes a value from the env file of a service.
+    pub(crate) fn note_from_env_file(&mut self, value: &str) {
+        self.from_env_files.insert(value.to_owned());
+    }
+
+    /// The values that services are given and that are nobody's to see: those of the variables that the files name, except
+    /// in an `image`, and those of the services' env files.
+    pub(crate) fn given(&self, variables: &Variables) -> BTreeSet<String> {
+        let named = self.variables.difference(&self.in_images).filter(|name| *name != "ENV_NAME");
+        let values = named.filter_map(|name| variables.get(name)).chain(&self.from_env_files);
+        values.filter(|value| hidden::is_long_enough(value)).cloned().collect()
     }
 
     /// The variables that the files name.

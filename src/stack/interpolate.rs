@@ -60,6 +60,9 @@ impl Walk<'_> {
 
     fn text(&mut self, text: &str, place: &Place) -> Yaml {
         self.findings.note_variables(variables_in(text));
+        if matches!(&self.path[..], [services, _, image] if services == "services" && image == "image") {
+            self.findings.note_in_image(variables_in(text));
+        }
         let filled = match substitute(text, self.variables) {
             Ok(filled) if self.findings.take_text(place, filled.len()) => filled,
             Ok(_) => return Yaml::Broken,

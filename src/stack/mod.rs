@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::hidden::Hidden;
 use crate::names::{RepoPath, ServiceName, StackName};
 use crate::ports::Files;
 use findings::{Findings, Place};
@@ -81,6 +82,9 @@ pub struct Stack {
     pub secrets: BTreeMap<String, Object>,
     /// Every config of the stack itself and every external one that a service uses, by full name.
     pub configs: BTreeMap<String, Object>,
+    /// The values that services are given and that are nobody's to see, wherever they stand: see [`crate::hidden`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given: BTreeSet<String>,
 }
 
 /// A rendered service.
@@ -141,7 +145,7 @@ pub fn referenced_files(input: Input<'_>) -> Result<BTreeSet<RepoPath>, Vec<Stac
         let objects = document.secrets.into_values().chain(document.configs.into_values());
         paths.extend(objects.filter_map(|object| object.file).map(|file| file.value));
     }
-    findings.conclude(paths).map(|(paths, _)| paths)
+    conclude(findings, input.variables, paths).map(|(paths, _)| paths)
 }
 
 /// The variables that the stack files name, set or not, as far as the files can be read.
@@ -174,10 +178,24 @@ pub fn render(input: Input<'_>, files: &Files) -> Result<(Stack, Vec<Warning>), 
             findings.refuse(&Place::of_file(0, first), "there are no services: add them under `services`");
         }
         convert::refuse_cycles(&document, &mut findings);
-        let stack = convert::convert(input.stack, &document, files, &mut findings);
-        return findings.conclude(stack);
+        let mut stack = convert::convert(input.stack, &document, files, &mut findings);
+        stack.given = findings.given(input.variables);
+        return conclude(findings, input.variables, stack);
     }
-    findings.conclude(()).and(Err(Vec::new()))
+    conclude(findings, input.variables, ()).and(Err(Vec::new()))
+}
+
+/// What was found, without the values that are nobody's to see: messages quote what stands in a file once it is filled in.
+fn conclude<T>(findings: Findings, variables: &Variables, value: T) -> Result<(T, Vec<Warning>), Vec<StackError>> {
+    let hidden = Hidden::of_values(findings.given(variables));
+    let masked = |text: String| hidden.mask(&text).into_owned();
+    match findings.conclude(value) {
+        Ok((value, warnings)) => Ok((value, warnings.into_iter().map(|Warning(text)| Warning(masked(text))).collect())),
+        Err(errors) => {
+            let errors = errors.into_iter();
+            Err(errors.map(|error| StackError { message: masked(error.message), ..error }).collect())
+        }
+    }
 }
 
 fn surroundings<'a>(input: Input<'a>, base: &'a Base, files: Option<&'a Files>, minor: u8) -> Surroundings<'a> {

@@ -31,6 +31,7 @@ struct World {
     tasks: BTreeMap<String, Vec<Task>>,
     objects: BTreeMap<(&'static str, String), LiveObject>,
     crashing: BTreeSet<String>,
+    last_words: Option<String>,
     missing: BTreeSet<String>,
     slow: BTreeSet<String>,
     /// The services whose tasks take their time to stop, and the tasks that removed ones have left.
@@ -78,6 +79,11 @@ impl FakeSwarm {
     /// Tasks of this image end at once with exit code 3.
     pub fn crash(&self, image: &str) {
         self.world().crashing.insert(image.to_owned());
+    }
+
+    /// What tasks that crash from now on leave as their error and in their log.
+    pub fn last_words(&self, words: &str) {
+        self.world().last_words = Some(words.to_owned());
     }
 
     /// Tasks of this image are prepared until [`FakeSwarm::recover`].
@@ -303,7 +309,10 @@ impl World {
         };
         for slot in (1..=replicas).flat_map(|slot| (0..tries).map(move |_| slot)) {
             let number = self.next();
-            let task = task(&id, slot, number, state);
+            let mut task = task(&id, slot, number, state);
+            if let Some(words) = self.last_words.clone().filter(|_| crashes) {
+                task.error = Some(words);
+            }
             self.tasks.entry(id.clone()).or_default().push(task);
         }
         let live = LiveService {
@@ -532,7 +541,7 @@ impl Swarm for FakeSwarm {
     }
 
     async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {
-        self.reach().map(|_| vec!["a line of log".to_owned()])
+        self.reach().map(|world| vec![world.last_words.clone().unwrap_or_else(|| "a line of log".to_owned())])
     }
 
     async fn service_logs(

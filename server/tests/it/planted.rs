@@ -1,8 +1,9 @@
 //! Planted secrets: the real program is given one of every kind, does what it does, well and badly, and none of them is
-//! found again in its log, its pages, its answers, its stream of events or its metrics. The database holds what services
-//! are given, as it must, and nothing else.
+//! found again in its log, its pages, its answers, its stream of events, its metrics or its notices. The database holds
+//! what services are given, as it must, and nothing else.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,20 +22,25 @@ const STACK: &str = "
 services:
   web:
     image: 127.0.0.1:1/app:${WEB_VERSION}
+    command: ['--password=${DATABASE_PASSWORD}']
     environment:
       DATABASE_PASSWORD: ${DATABASE_PASSWORD}
     secrets: [certificate]
+  talker:
+    image: 127.0.0.1:1/app:1
+    command: sh -c 'echo cannot log in with ${DATABASE_PASSWORD}; sleep ${LASTS}; exit 1'
 secrets:
   certificate:
     file: ./certificate.pem
 ";
 
-fn env_file(version: &str) -> String {
-    format!("WEB_VERSION={version}\nDATABASE_PASSWORD={GIVEN}-variable\n")
+/// What crashes quotes the password: the Engine in its error, the program in its log.
+fn env_file(version: &str, lasts: u32) -> String {
+    format!("WEB_VERSION={version}\nDATABASE_PASSWORD={GIVEN}-variable\nLASTS={lasts}\n")
 }
 
 /// Everybody who is told of something, each with a secret.
-fn pipeline() -> String {
+fn pipeline(listener: &str) -> String {
     let environments = "[[environment]]\nname = \"preprod\"\nmode = \"auto\"\n\n\
                         [[environment]]\nname = \"prod\"\nmode = \"manual\"\npromotes_from = \"preprod\"\n\n";
     let at = "http://127.0.0.1:1";
@@ -49,14 +55,27 @@ fn pipeline() -> String {
              password = \"{PLANTED}-smtp\"\nfrom = \"a@example.org\"\nto = [\"b@example.org\"]"
         ),
         "kind = \"commit_status\"".to_owned(),
+        format!("name = \"listener\"\nkind = \"webhook\"\nurl = \"{listener}/{PLANTED}-listener\""),
     ];
     targets.iter().fold(environments.to_owned(), |file, target| format!("{file}[[notify]]\n{target}\n\n"))
 }
 
-async fn start() -> Program {
+/// A place that is told of everything and keeps it.
+async fn listener() -> (String, Arc<Mutex<Vec<String>>>) {
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&heard);
+    let hear = async move |body: String| kept.lock().unwrap().push(body);
+    let app = axum::Router::new().fallback(hear);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, heard)
+}
+
+async fn start(listener: &str) -> Program {
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name).display().to_string();
-    fs::write(path("release-manager.toml"), pipeline()).unwrap();
+    fs::write(path("release-manager.toml"), pipeline(listener)).unwrap();
     let login = STANDARD.encode(format!("{PLANTED}-user:{PLANTED}-registry"));
     fs::write(path("config.json"), json!({ "auths": { "127.0.0.1:1": { "auth": login } } }).to_string()).unwrap();
     let (config, docker) = (path("release-manager.toml"), path(""));
@@ -76,7 +95,7 @@ async fn start() -> Program {
         ("OTEL_EXPORTER_OTLP_HEADERS", collector.as_str()),
         ("LOG_LEVEL", "trace"),
     ];
-    let (preprod, prod) = (env_file("1"), env_file("1"));
+    let (preprod, prod) = (env_file("1", 1_000), env_file("1", 1_000));
     let certificate = format!("{GIVEN}-certificate\n");
     let files = [
         ("docker-swarm-stack.yml", STACK),
@@ -129,6 +148,7 @@ impl<'a> Browser<'a> {
         loop {
             let answer = self.get(path).send().await.unwrap();
             if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                assert_looked_at(path, &answer);
                 return answer;
             }
             let seconds = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
@@ -157,13 +177,21 @@ impl<'a> Browser<'a> {
                 }
             }
         }
-        let mut events = self.get("/api/events").send().await.unwrap();
+        let mut events = self.answer("/api/events").await;
         let first = events.chunk().await.unwrap().expect("the state is told at once");
         texts.push(("/api/events".to_owned(), String::from_utf8_lossy(&first).into_owned()));
-        // Last: it tells of all that was asked before.
-        texts.push(("the log".to_owned(), self.program.log()));
         texts
     }
+}
+
+/// A refusal or an accident of ours says nothing of what the answer would have given away. Server functions answer 500 to
+/// a question that lacks what they ask for, and the identity provider is not there.
+#[track_caller]
+fn assert_looked_at(path: &str, answer: &reqwest::Response) {
+    let status = answer.status();
+    assert_ne!(status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+    let may_fail = path.starts_with("/rpc/") || path.starts_with("/login/oidc");
+    assert!(may_fail || !status.is_server_error(), "{path} answered {status}");
 }
 
 #[track_caller]
@@ -176,15 +204,23 @@ fn check(secret: &str, place: &str, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_of_any_kind_is_found_again() {
-    let program = start().await;
+    let (url, heard) = listener().await;
+    let program = start(&url).await;
     let browser = Browser::open(&program).await;
     let ask = |path: &'static str| browser.get(path).send();
     program
         .until("a success", async || ask("/api/deployments/1").await.unwrap(), |text| text.contains("\"success\""))
         .await;
-    program.github.push("Break web", &[("env/.env.preprod", &env_file("2-crash"))]);
+    program.github.push("Break web", &[("env/.env.preprod", &env_file("2-bare", 0))]);
     program
         .until("a failure", async || ask("/api/deployments/2").await.unwrap(), |text| text.contains("\"failed\""))
+        .await;
+    program
+        .until(
+            "a notice",
+            async || ask("/api/status").await.unwrap(),
+            |_| heard.lock().unwrap().iter().any(|notice| notice.contains("release_manager.failed")),
+        )
         .await;
     program.github.push("Write nonsense", &[("env/.env.preprod", &format!("{GIVEN}-line without a sign\n"))]);
     program.until("a hold", async || ask("/api/status").await.unwrap(), |text| text.contains("NAME=value")).await;
@@ -199,23 +235,33 @@ async fn no_secret_of_any_kind_is_found_again() {
     assert_eq!(me.status(), StatusCode::OK);
     let user = json!({ "name": "eve", "role": "viewer", "password": format!("{PLANTED}-new-password") });
     assert!(browser.post("/api/users").json(&user).send().await.unwrap().status().is_success());
+    let mut texts = browser.texts().await;
     program.github.want_token(Some("another"));
     program
         .until("a lost source", async || ask("/api/source").await.unwrap(), |text| text.contains("\"problem\":{"))
         .await;
+    for path in ["/api/source", "/api/status", "/rpc/compare?environment=prod"] {
+        texts.push((format!("{path} without a source"), ask(path).await.unwrap().text().await.unwrap()));
+    }
+    // Last: it tells of all that was asked before.
+    texts.push(("the log".to_owned(), program.log()));
+    texts.extend(heard.lock().unwrap().iter().map(|notice| ("a notice".to_owned(), notice.clone())));
 
     let session = browser.cookies.split("; ").map(|pair| pair.split_once('=').unwrap().1.to_owned());
     let session = session.filter(|value| value.len() > 20);
     let login = STANDARD.encode(format!("{PLANTED}-user:{PLANTED}-registry"));
     let ours: Vec<String> = [PLANTED.to_owned(), TOKEN.to_owned(), token, login].into_iter().chain(session).collect();
     let given = [GIVEN.to_owned(), STANDARD.encode(format!("{GIVEN}-certificate\n"))];
-    let texts = browser.texts().await;
-    assert!(texts.iter().any(|(_, text)| text.contains("DATABASE_PASSWORD")), "names are shown, values are not");
-    for (place, text) in texts {
+    for (place, text) in &texts {
         for secret in ours.iter().chain(&given) {
-            check(secret, &place, &text);
+            check(secret, place, text);
         }
     }
+    let is_told = |place: &str, words: &str| texts.iter().any(|(at, text)| at.contains(place) && text.contains(words));
+    assert!(is_told("/rpc/", "DATABASE_PASSWORD"), "names are shown, values are not");
+    assert!(is_told("a notice", "--password=(hidden)"), "the error is told without the value");
+    let kept = texts.iter().find(|(at, _)| at == "/api/deployments/2").map(|(_, text)| text.as_str());
+    assert!(is_told("/api/", "cannot log in with (hidden)"), "the log is kept without the value: {kept:?}");
     for file in ["release-manager.db", "release-manager.db-wal"] {
         let bytes = fs::read(program.home.path().join(file)).unwrap_or_default();
         for secret in &ours {

@@ -98,6 +98,13 @@ impl World {
         if behaviour.missing {
             return Some(format!("No such image: {}", crate::image::without_digest(&container.image)));
         }
+        if behaviour.bare {
+            let word = container.command.iter().chain(&container.args).next().map_or("", String::as_str);
+            return Some(format!(
+                "failed to create task for container: OCI runtime create failed: runc create failed: unable to start \
+                 container process: exec: {word:?}: executable file not found in $PATH: unknown"
+            ));
+        }
         let short = container.mounts.iter().find(|mount| mount.kind == "volume" && mount.source.len() == 1)?;
         Some(format!(
             "create {}: volume name is too short, names should be at least two alphanumeric characters",

@@ -56,6 +56,7 @@ pub(crate) fn convert(stack: &StackName, document: &Document, files: &Files, fin
         networks: BTreeMap::new(),
         secrets: files::objects(context, files::Kind::Secret, files, findings),
         configs: files::objects(context, files::Kind::Config, files, findings),
+        given: BTreeSet::new(),
     };
     for (key, service) in &document.services {
         let Some(name) = findings.take(&service.place, key.parse().map_err(|error| format!("{error}"))) else {

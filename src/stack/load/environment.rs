@@ -39,10 +39,13 @@ pub(super) fn load(service: &Cursor<'_>, around: Surroundings<'_>, findings: &mu
             let read = read(&file.value, files, around.variables);
             from_files.extend(findings.take(&file.place, read).unwrap_or_default());
         }
+        from_files.values().flatten().for_each(|value| findings.note_from_env_file(value));
         lay_over(&mut environment, from_files, around.variables);
     }
     lay_over(&mut environment, optional_dict(service, "environment"), around.variables);
     let bytes = environment.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len)).sum();
+    // A name without a value names the caller's variable.
+    findings.note_variables(environment.keys().map(String::as_str).filter(|name| around.variables.contains_key(*name)));
     if !findings.take_text(&service.place, bytes) {
         return Environment::new();
     }

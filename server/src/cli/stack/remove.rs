@@ -1,6 +1,6 @@
 //! `stack rm`: takes whole stacks out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use release_manager::names::StackName;
@@ -86,6 +86,7 @@ async fn remove(swarm: &Arc<DockerSwarm>, name: &StackName, args: &Args) -> Resu
         networks: BTreeMap::new(),
         secrets: BTreeMap::new(),
         configs: BTreeMap::new(),
+        given: BTreeSet::new(),
     };
     let mut plan = plan::plan(&empty, &live, None);
     // A stack that is taken out leaves nothing behind, whoever made it.

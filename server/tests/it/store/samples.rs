@@ -62,6 +62,7 @@ fn stack(release: &Release) -> Stack {
         networks: BTreeMap::new(),
         secrets: BTreeMap::new(),
         configs: BTreeMap::new(),
+        given: [].into(),
     }
 }
 
