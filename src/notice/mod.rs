@@ -3,9 +3,11 @@
 
 mod trouble;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{Cause, Deployment, Outcome, ServiceOutcome, Status};
+use crate::deployment::{Cause, Deployment, FailureReason, Outcome, ServiceOutcome, Status, Verdict};
 use crate::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
 use crate::time::Timestamp;
 
@@ -122,26 +124,63 @@ pub struct Notice {
     pub lines: Vec<String>,
 }
 
-/// What is told of a deployment that has ended; `before` is how the one before it ended in the same environment. `None`
-/// while it runs.
-pub fn of_deployment(deployment: &Deployment, before: Option<Status>) -> Option<Notice> {
+/// The deployments of an environment that did not succeed since the last one that did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Row {
+    /// How many failed or were rolled back.
+    pub failures: u32,
+    /// The newest of them.
+    pub newest: Option<Deployment>,
+}
+
+impl Row {
+    /// Whether people need not be told of a deployment that has ended: it has failed as the one before it, for the same
+    /// services and reasons. Of such a row the first two are told, then the 4th, the 8th and so on: more often tells
+    /// nothing new, and more seldom would look as if it had ended.
+    pub fn folds(&self, deployment: &Deployment) -> bool {
+        let Some(newest) = &self.newest else { return false };
+        let failed = is_failure(deployment.status());
+        failed && failings(newest) == failings(deployment) && !self.failures.saturating_add(1).is_power_of_two()
+    }
+}
+
+fn is_failure(status: Status) -> bool {
+    matches!(status, Status::Failed | Status::RolledBack)
+}
+
+/// What is the same where a failure is the same: the services that did not succeed, and the kinds of their verdicts.
+fn failings(deployment: &Deployment) -> BTreeMap<&ServiceName, (Status, Option<FailureReason>)> {
+    let services = deployment.ended.iter().flat_map(|(_, outcome)| &outcome.services);
+    let failed = services.filter(|(_, outcome)| is_failure(outcome.verdict.status()));
+    failed.map(|(name, outcome)| (name, (outcome.verdict.status(), reason(&outcome.verdict)))).collect()
+}
+
+fn reason(verdict: &Verdict) -> Option<FailureReason> {
+    match verdict {
+        Verdict::Failed { reason, .. } => Some(*reason),
+        _ => None,
+    }
+}
+
+/// What is told of a deployment that has ended; `row` are those before it in the same environment. `None` while it runs.
+pub fn of_deployment(deployment: &Deployment, row: &Row) -> Option<Notice> {
     let (at, outcome) = deployment.ended.as_ref()?;
     let event = match outcome.status {
         Status::InProgress => return None,
-        Status::Success if before.is_some_and(|status| !matches!(status, Status::Success | Status::Cancelled)) => {
-            Event::Recovered
-        }
+        Status::Success if row.failures > 0 => Event::Recovered,
         Status::Success => Event::Succeeded,
         Status::Failed => Event::Failed,
         Status::RolledBack => Event::RolledBack,
         Status::Cancelled => Event::Cancelled,
     };
+    let in_a_row = if row.failures == 0 { String::new() } else { format!(", failure {} in a row", row.failures + 1) };
     let ended = match event {
-        Event::Recovered => "succeeded after the one before had not",
-        Event::Succeeded => "succeeded",
-        Event::RolledBack => "was rolled back",
-        Event::Cancelled => "was cancelled",
-        _ => "failed",
+        Event::Recovered if row.failures == 1 => "succeeded after the one before had not".to_owned(),
+        Event::Recovered => format!("succeeded after {} had not", row.failures),
+        Event::Succeeded => "succeeded".to_owned(),
+        Event::RolledBack => format!("was rolled back{in_a_row}"),
+        Event::Cancelled => "was cancelled".to_owned(),
+        _ => format!("failed{in_a_row}"),
     };
     let title = format!("{}: deployment {} {ended}", deployment.environment, deployment.id);
     let mut lines = vec![origin(deployment)];
@@ -193,10 +232,8 @@ fn service_line(name: &ServiceName, outcome: &ServiceOutcome) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::deployment::{Evidence, FailureReason, Verdict};
+    use crate::deployment::Evidence;
     use crate::names::Actor;
 
     fn ended(status: Status, services: &[(&str, Verdict)]) -> Deployment {
@@ -227,33 +264,66 @@ mod tests {
         let succeeded = || Verdict::Succeeded { stable_seconds: 20, warning: None };
         let failed = Verdict::Failed { reason: FailureReason::CrashLoop, message: "ended 3 times, exit 1".to_owned() };
         let services = [("db", succeeded()), ("web", failed)];
-        insta::assert_yaml_snapshot!(of_deployment(&ended(Status::Failed, &services), None));
+        insta::assert_yaml_snapshot!(of_deployment(&ended(Status::Failed, &services), &Row::default()));
+    }
+
+    fn failed(reason: FailureReason) -> Verdict {
+        Verdict::Failed { reason, message: "it does not run".to_owned() }
+    }
+
+    fn row(failures: u32, services: &[(&str, Verdict)]) -> Row {
+        Row { failures, newest: (failures > 0).then(|| ended(Status::Failed, services)) }
     }
 
     #[test]
-    fn a_success_after_a_failure_is_a_recovery_and_after_a_cancel_it_is_not() {
-        let check = |before, expected| {
-            let notice = of_deployment(&ended(Status::Success, &[]), before).unwrap();
-            assert_eq!((notice.event, notice.event.tone()), (expected, Tone::Good));
+    fn a_success_after_failures_is_a_recovery_that_says_how_many_there_were() {
+        let check = |failures, expected: (Event, &str)| {
+            let row = row(failures, &[("web", failed(FailureReason::CrashLoop))]);
+            let notice = of_deployment(&ended(Status::Success, &[]), &row).unwrap();
+            let title = format!("prod: deployment 42 {}", expected.1);
+            assert_eq!((notice.event, notice.event.tone(), notice.title), (expected.0, Tone::Good, title));
         };
-        check(None, Event::Succeeded);
-        check(Some(Status::Success), Event::Succeeded);
-        check(Some(Status::Cancelled), Event::Succeeded);
-        check(Some(Status::Failed), Event::Recovered);
-        check(Some(Status::RolledBack), Event::Recovered);
+        check(0, (Event::Succeeded, "succeeded"));
+        check(1, (Event::Recovered, "succeeded after the one before had not"));
+        check(5, (Event::Recovered, "succeeded after 5 had not"));
+    }
+
+    #[test]
+    fn of_the_same_failure_again_and_again_people_are_told_ever_more_seldom() {
+        let services = [("web", failed(FailureReason::CrashLoop))];
+        let again = ended(Status::Failed, &services);
+        let told: Vec<u32> = (1..=20).filter(|nth| !row(nth - 1, &services).folds(&again)).collect();
+        assert_eq!(told, [1, 2, 4, 8, 16]);
+        let title = of_deployment(&again, &row(3, &services)).unwrap().title;
+        assert_eq!(title, "prod: deployment 42 failed, failure 4 in a row");
+    }
+
+    #[test]
+    fn another_failure_is_told_however_many_there_were() {
+        let before = row(2, &[("web", failed(FailureReason::CrashLoop))]);
+        let check = |status, services: &[(&str, Verdict)], folded| {
+            assert_eq!(before.folds(&ended(status, services)), folded, "{services:?}");
+        };
+        check(Status::Failed, &[("web", failed(FailureReason::CrashLoop))], true);
+        check(Status::Failed, &[("db", failed(FailureReason::CrashLoop))], false);
+        check(Status::Failed, &[("web", failed(FailureReason::Unschedulable))], false);
+        let message = String::new();
+        check(Status::RolledBack, &[("web", Verdict::RolledBack { message })], false);
+        check(Status::Success, &[], false);
+        check(Status::Cancelled, &[], false);
     }
 
     #[test]
     fn many_services_are_counted_and_not_all_named() {
         let names: Vec<_> = (0..20).map(|index| format!("s{index:02}")).collect();
         let services: Vec<_> = names.iter().map(|name| (name.as_str(), Verdict::Completed)).collect();
-        let notice = of_deployment(&ended(Status::Success, &services), None).unwrap();
+        let notice = of_deployment(&ended(Status::Success, &services), &Row::default()).unwrap();
         assert_eq!((notice.lines.len(), notice.lines[9].as_str()), (10, "and 12 more"));
     }
 
     #[test]
     fn what_runs_is_not_told_of() {
-        assert_eq!(of_deployment(&Deployment { ended: None, ..ended(Status::Success, &[]) }, None), None);
+        assert_eq!(of_deployment(&Deployment { ended: None, ..ended(Status::Success, &[]) }, &Row::default()), None);
     }
 
     #[test]

@@ -116,11 +116,15 @@ impl Notifier {
         let now = SystemClock.now();
         let mut troubles = self.store.troubles().await?;
         let known = troubles.clone();
-        let mut notices = troubles.look(live, now);
+        let mut notices: Vec<News> =
+            troubles.look(live, now).into_iter().map(|notice| News { notice, folded: false }).collect();
         let ended = self.store.untold().await?;
-        notices.extend(ended.iter().filter_map(|ended| of_deployment(&ended.deployment, ended.before)));
+        notices.extend(ended.iter().filter_map(|ended| {
+            let notice = of_deployment(&ended.deployment, &ended.row)?;
+            Some(News { notice, folded: ended.row.folds(&ended.deployment) })
+        }));
         let seal = ended.last().map(|ended| ended.seal);
-        for notice in &mut notices {
+        for News { notice, .. } in &mut notices {
             if let (None, Some(id)) = (&notice.commit, notice.deployment) {
                 notice.commit = self.store.deployment(id).await?.and_then(|deployment| deployment.commit_sha);
             }
@@ -145,9 +149,14 @@ impl Notifier {
         Ok(due.map_or(LONGEST_PAUSE, |due| until(due, SystemClock.now())))
     }
 
-    fn addressed(&self, notices: &[Notice]) -> Vec<(String, Notice)> {
-        let wanting = |notice| self.targets.iter().filter(move |target| target.wants(notice));
-        notices.iter().flat_map(|notice| wanting(notice).map(|to| (to.name.clone(), notice.clone()))).collect()
+    /// What goes to whom. A commit has its status, however often others have failed before it.
+    fn addressed(&self, notices: &[News]) -> Vec<(String, Notice)> {
+        let addressed = |News { notice, folded }: &News| {
+            let is_told = |target: &&Target| !folded || matches!(target.channel, Channel::CommitStatus { .. });
+            let wanting = self.targets.iter().filter(is_told).filter(|target| target.wants(notice));
+            wanting.map(|to| (to.name.clone(), notice.clone())).collect::<Vec<_>>()
+        };
+        notices.iter().flat_map(addressed).collect()
     }
 
     /// Sends a notice. `None` where the process stops before it is known what became of it: it is sent again then.
@@ -172,6 +181,13 @@ impl Notifier {
         let base = self.public_url.as_deref()?;
         Some(notice.deployment.map_or_else(|| base.to_owned(), |id| format!("{base}/deployments/{id}")))
     }
+}
+
+/// Something that is to be told.
+struct News {
+    notice: Notice,
+    /// It says what people have been told before: see [`release_manager::notice::Row::folds`].
+    folded: bool,
 }
 
 /// What follows from an attempt to send.

@@ -1,13 +1,13 @@
 //! What people are to be told: a queue that survives restarts, so that nothing is told twice or never.
 
-use release_manager::deployment::{Deployment, Status};
+use release_manager::deployment::Deployment;
 use release_manager::names::DeploymentId;
-use release_manager::notice::{Notice, Troubles};
+use release_manager::notice::{Notice, Row, Troubles};
 use release_manager::ports::LedgerError;
 use release_manager::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::codec::{from_json, status, to_json};
+use super::codec::{from_json, to_json};
 use super::error::failed;
 use super::{Store, deployment};
 
@@ -21,8 +21,8 @@ pub struct Ended {
     pub seal: i64,
     /// The deployment.
     pub deployment: Deployment,
-    /// How the one before it ended in the same environment.
-    pub before: Option<Status>,
+    /// Those before it in the same environment that did not succeed.
+    pub row: Row,
 }
 
 /// A notice on its way to a target.
@@ -53,14 +53,7 @@ impl Store {
     /// The deployments that ended since the last [`Store::tell`], in the order in which they did.
     pub async fn untold(&self) -> Result<Vec<Ended>, LedgerError> {
         let rows = sqlx::query!(
-            r#"select position as "seal!", attempt as "id!", environment as "environment!",
-                (
-                    select before.status from attempts as before
-                    where before.environment = attempts.environment and before.id < attempts.id
-                        and before.status <> 'in_progress'
-                    order by before.id desc
-                    limit 1
-                ) as "before: String"
+            r#"select position as "seal!", attempt as "id!", environment as "environment!"
             from seals
             join attempts on attempts.id = seals.attempt
             where position > (select seal from notices_told)
@@ -71,14 +64,35 @@ impl Store {
         .map_err(failed)?;
         let mut ended = Vec::new();
         for row in rows {
-            let id = DeploymentId(row.id);
-            let before = row.before.as_deref();
-            let before = before.map(|word| status(word, || format!("the status before {id}"))).transpose()?;
-            if let Some(deployment) = deployment::deployment(&self.readers, id).await? {
-                ended.push(Ended { seal: row.seal, deployment, before });
+            let before = self.row_before(&row.environment, row.id).await?;
+            if let Some(deployment) = deployment::deployment(&self.readers, DeploymentId(row.id)).await? {
+                ended.push(Ended { seal: row.seal, deployment, row: before });
             }
         }
         Ok(ended)
+    }
+
+    /// The deployments before that one that did not succeed, back to the last that did.
+    async fn row_before(&self, environment: &str, id: i64) -> Result<Row, LedgerError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "failures!: u32", max(id) as "newest: i64"
+            from attempts
+            where environment = ?1 and id < ?2 and status in ('failed', 'rolled_back')
+                and id > coalesce(
+                    (select max(id) from attempts where environment = ?1 and id < ?2 and status = 'success'),
+                    0
+                )"#,
+            environment,
+            id
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(failed)?;
+        let newest = match row.newest {
+            Some(newest) => deployment::deployment(&self.readers, DeploymentId(newest)).await?,
+            None => None,
+        };
+        Ok(Row { failures: row.failures, newest })
     }
 
     /// The trouble of which people know.

@@ -39,7 +39,7 @@ impl Receiver {
     async fn start(answers: &[StatusCode]) -> Self {
         let (told, got) = mpsc::unbounded_channel();
         let state: Answers = (Arc::new(Mutex::new(answers.iter().copied().collect())), told);
-        let app = Router::new().route("/hook", post(receive)).with_state(state);
+        let app = Router::new().fallback(post(receive)).with_state(state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -177,6 +177,36 @@ async fn a_failure_and_the_recovery_are_told_once_each_across_restarts() {
     assert_eq!(receiver.next().await["type"], "release_manager.recovered");
     running.stop().await;
     assert!(receiver.got.try_recv().is_err(), "nothing is told twice");
+}
+
+#[tokio::test]
+async fn a_failure_that_repeats_itself_is_folded_and_each_commit_has_its_status_all_the_same() {
+    let mut receiver = Receiver::start(&[]).await;
+    let mut scene = Scene::new(&receiver.url);
+    let repository = receiver.url.replace("/hook", "/repos/me/homelab");
+    let channel = Channel::CommitStatus { repository, token: "token".to_owned().into() };
+    scene.targets.push(Target { name: "status".to_owned(), events: None, environments: None, channel });
+    let running = scene.start().await;
+    for digit in ['a', 'b', 'c', 'd', 'e'] {
+        deploy(&running.store, digit, false).await;
+    }
+    deploy(&running.store, 'f', true).await;
+    running.stop().await;
+    let running = scene.start().await;
+    let (mut titles, mut states) = (Vec::new(), Vec::new());
+    while titles.len() + states.len() < 4 + 6 {
+        let got = receiver.next().await;
+        match got["state"].as_str() {
+            Some(state) => states.push(state.to_owned()),
+            None => titles.push(got["data"]["title"].as_str().unwrap().to_owned()),
+        }
+    }
+    running.stop().await;
+    let expected =
+        ["1 failed", "2 failed, failure 2 in a row", "4 failed, failure 4 in a row", "6 succeeded after 5 had not"];
+    assert_eq!(titles, expected.map(|end| format!("prod: deployment {end}")));
+    assert_eq!(states, ["failure", "failure", "failure", "failure", "failure", "success"]);
+    assert!(receiver.got.try_recv().is_err());
 }
 
 #[tokio::test]
