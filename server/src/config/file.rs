@@ -79,7 +79,12 @@ mod tests {
         let usual = Usual { stack_files: vec!["stack.yml".parse().unwrap()], stack_prefix: "lab".to_owned() };
         let repository =
             Repository { url: "http://127.0.0.1/repos/user/lab".to_owned(), token: Some("h1dden".to_owned().into()) };
-        let files = [("/run/secrets/ntfy_token", "h1dden\n"), ("/run/secrets/smtp_password", "h1dden")];
+        let files = [
+            ("/run/secrets/ntfy_token", "h1dden\n"),
+            ("/run/secrets/telegram_token", "h1dden\n"),
+            ("/run/secrets/webhook_key", "h1dden\n"),
+            ("/run/secrets/smtp_password", "h1dden"),
+        ];
         parse(text, &usual, Some(&repository), &Fake::of(&files))
     }
 
