@@ -1,6 +1,15 @@
 # syntax=docker/dockerfile:1
+# wasm-opt as end2end/package-lock.json pins it: Debian's is years older than the compiler whose code it has to read. It is
+# a program for Node.js, the same one on every platform.
+FROM node:22-bookworm-slim AS binaryen
+WORKDIR /tools
+COPY end2end/package.json end2end/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+
 FROM rust:1.95-bookworm AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends binaryen && rm -rf /var/lib/apt/lists/*
+COPY --from=binaryen /usr/local/bin/node /usr/local/bin/node
+COPY --from=binaryen /tools/node_modules/binaryen /opt/binaryen
+RUN ln -s /opt/binaryen/bin/wasm-opt /usr/local/bin/wasm-opt && wasm-opt --version
 WORKDIR /build
 
 # The tools change seldom: they get a layer of their own.
