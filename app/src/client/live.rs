@@ -20,6 +20,8 @@ const FIRST_PAUSE: i32 = 500;
 const LONGEST_PAUSE: i32 = 10_000;
 /// A short hiccup is not worth a banner.
 const GRACE: i32 = 2000;
+/// Where the server has no stream left it tells the state once, and is asked again after ten seconds.
+const BETWEEN: i32 = 15_000;
 
 /// How the connection to the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,10 @@ struct State {
     stream: RefCell<Option<Stream>>,
     pause: Cell<i32>,
     waiting: Cell<bool>,
+    /// How long nothing may come before it is told.
+    grace: Cell<i32>,
+    /// How many values have come.
+    taken: Cell<u32>,
     /// Nothing came for a while.
     was_away: Cell<bool>,
 }
@@ -91,6 +97,8 @@ pub(super) fn follow(
         stream: RefCell::new(None),
         pause: Cell::new(FIRST_PAUSE),
         waiting: Cell::new(false),
+        grace: Cell::new(GRACE),
+        taken: Cell::new(0),
         was_away: Cell::new(false),
     }));
     follower.open();
@@ -114,8 +122,11 @@ impl Follower {
 
     fn take(&self, event: &MessageEvent) {
         self.0.pause.set(FIRST_PAUSE);
+        self.0.taken.set(self.0.taken.get().wrapping_add(1));
         let Some(text) = event.data().as_string() else { return };
-        if let Some(live) = read::<Live>(&text) {
+        let (text, grace) = text.strip_suffix('\n').map_or((&*text, GRACE), |text| (text, BETWEEN));
+        self.0.grace.set(grace);
+        if let Some(live) = read::<Live>(text) {
             self.set_connection(Connection::Open);
             let opening = if self.0.was_away.replace(false) { Opening::Anew } else { Opening::Known };
             (self.0.accept)(live, opening);
@@ -131,9 +142,9 @@ impl Follower {
             (self.0.refused)();
             self.open_later();
         }
-        let follower = self.clone();
-        after(GRACE, move || {
-            if follower.ready_state() != EventSource::OPEN {
+        let (follower, taken) = (self.clone(), self.0.taken.get());
+        after(self.0.grace.get(), move || {
+            if follower.ready_state() != EventSource::OPEN && follower.0.taken.get() == taken {
                 follower.set_connection(Connection::Lost);
             }
         });

@@ -88,6 +88,7 @@ pub(super) const KINDS: &[Kind] = &[
         "an earlier request with this key was cut off: look at what is there",
     ),
     kind("too-large", "Too large", &[413], "the body is larger than what is taken"),
+    kind("address-too-long", "Address too long", &[414], "path and query have more than 8 KiB"),
     kind("unsupported-media-type", "Unsupported media type", &[415], "the body must be `application/json`"),
     kind("wrong-host", "Wrong host", &[421], "only loopback's names and those of the settings are answered"),
     kind("not-confirmed", "Not confirmed", &[422], "`confirm` is not `true`"),

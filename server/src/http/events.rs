@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use futures::StreamExt;
 use futures::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use release_manager::access::{Operation, Principal};
 use release_manager::live::Live;
 use release_manager::names::EnvironmentName;
@@ -26,18 +26,35 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A client gets no more than one state in this time: nobody sees more, and a rollout of hundreds of services changes
 /// hundreds of times in a second.
 const PACE: Duration = Duration::from_millis(100);
+/// Proxies must neither keep nor change it.
+const HEADERS: AppendHeaders<[(HeaderName, &str); 3]> = AppendHeaders([
+    (CONTENT_TYPE, "text/event-stream"),
+    (CACHE_CONTROL, "no-cache, no-transform"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+]);
 /// A comment, which clients pass over.
 const STILL_HERE: Bytes = Bytes::from_static(b":\n\n");
 /// The last word of a server that stops: ask again soon, there will be another.
 const BYE: Bytes = Bytes::from_static(b"event: bye\nretry: 1000\ndata:\n\n");
 
+/// How soon a browser for which there is no stream left asks again.
+const ASK_AGAIN: &str = "retry: 10000\n";
+
 /// What moves, as server-sent events: the state of `/api/status` first, then again at every change, until the client or
 /// the server leaves (the last event is `bye` then), or the session ends. A client that is slow misses values, never the newest.
+/// Where too many streams are open, a browser gets the state once and asks again after ten seconds, and a program 503.
 #[utoipa::path(get, path = "/api/events", tag = "Environments", responses(
     (status = 200, description = "Each event's data is what `/api/status` answers", body = String, content_type = "text/event-stream"),
 ))]
 pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Result<impl IntoResponse, Problem> {
-    let seat = state.gate.seat(&caller)?;
+    let seat = match state.gate.seat(&caller) {
+        Ok(seat) => seat,
+        Err(problem) if caller.is_program() => return Err(problem),
+        Err(_) => {
+            let live = Arc::clone(&state.manager.live().borrow());
+            return Ok((HEADERS, Body::from(once(&state.frames.of(&live, caller.principal())))));
+        }
+    };
     // Counted, and bounded, for as long as the stream lives.
     let held = (state.metrics.viewer(), seat);
     let principal = caller.principal().clone();
@@ -55,12 +72,14 @@ pub(super) async fn events(State(state): State<AppState>, caller: Caller) -> Res
     let frames = frames.take_until(state.stop.cancelled_owned()).take_until(state.gate.shut_out(caller, may_look));
     let bye = stream::once(async move { stop.is_cancelled().then_some(Ok(BYE)) });
     let frames = frames.chain(bye.filter_map(std::future::ready));
-    let headers = AppendHeaders([
-        (CONTENT_TYPE.as_str(), "text/event-stream"),
-        (CACHE_CONTROL.as_str(), "no-cache, no-transform"),
-        ("x-accel-buffering", "no"),
-    ]);
-    Ok((headers, Body::from_stream(frames)))
+    Ok((HEADERS, Body::from_stream(frames)))
+}
+
+/// The state and no more: the browser opens the stream again after a while. The empty line at the end of the data tells
+/// the page that this end is no loss.
+fn once(frame: &Bytes) -> Vec<u8> {
+    let event = frame.strip_suffix(b"\n").unwrap_or(frame);
+    [ASK_AGAIN.as_bytes(), event, b"data:\n\n"].concat()
 }
 
 /// One client.

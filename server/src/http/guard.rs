@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use url::Url;
 
 use super::auth::{Client, Gate, has_session, turned_away};
@@ -16,6 +16,8 @@ use super::error::Problem;
 use crate::auth::{Auth, AuthSettings};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// The longest path with its query, in bytes.
+const LONGEST_ADDRESS: usize = 8 * 1024;
 /// A year, as browsers ask for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -63,7 +65,9 @@ impl Hosts {
 pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let is_https = Client::of(gate.settings(), request.extensions(), request.headers()).is_https;
     let public = gate.settings().public_url.as_ref();
-    let mut response = match refusal(gate.hosts(), public, request.method(), request.headers()) {
+    let refused =
+        too_long(request.uri()).or_else(|| refusal(gate.hosts(), public, request.method(), request.headers()));
+    let mut response = match refused {
         Some((why, problem)) => {
             turned_away(&gate, &request, why).await;
             problem.into_response()
@@ -85,6 +89,15 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     response
+}
+
+/// An address that none of ours is as long as.
+fn too_long(address: &Uri) -> Option<(&'static str, Problem)> {
+    let length = address.path_and_query().map_or(0, |text| text.as_str().len());
+    let detail =
+        || format!("the address has {length} bytes, and at most {LONGEST_ADDRESS} are read: ask for less at once");
+    (length > LONGEST_ADDRESS)
+        .then(|| ("its address was too long", Problem::new(StatusCode::URI_TOO_LONG, "address-too-long", detail())))
 }
 
 /// Why a request is turned away, in a few words and as the answer.
@@ -135,6 +148,12 @@ mod tests {
         let public = Url::parse("https://lab.example.org").unwrap();
         let refusal = refusal(&hosts, Some(&public), method, &headers.collect());
         assert_eq!(refusal.is_some(), refused, "{method} {pairs:?}");
+    }
+
+    #[test]
+    fn an_address_may_be_long_but_not_without_end() {
+        let is_refused = |length: usize| too_long(&format!("/{}", "a".repeat(length - 1)).parse().unwrap()).is_some();
+        assert!(!is_refused(LONGEST_ADDRESS) && is_refused(LONGEST_ADDRESS + 1));
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl Caller {
         })
     }
 
+    /// Whether it is a program with a token, and no browser.
+    pub(in crate::http) fn is_program(&self) -> bool {
+        matches!(self.credential, Credential::Token(_))
+    }
+
     /// What requests and streams are counted by.
     pub(in crate::http) fn counted_as(&self) -> String {
         match (&self.credential, &self.visit.session) {

@@ -31,7 +31,7 @@ use super::guard::Hosts;
 use crate::auth::oidc::{OidcError, Provider};
 use crate::auth::{Auth, AuthSettings, Doorkeeper, client};
 use caller::Credential;
-use seats::{Seat, Seats};
+use seats::{Guest, Seat, Seats};
 use table::Table;
 
 /// The gate, and what it knows. Cheap to clone.
@@ -145,7 +145,13 @@ impl Gate {
             Credential::None => None,
             _ => Some(caller.counted_as()),
         };
-        self.inner.seats.take(one.as_deref(), &client(caller.client.address)).ok_or_else(|| {
+        let person = match (&caller.principal().who, &one) {
+            (Who::Person(name), Some(_)) => Some(name.to_string()),
+            _ => None,
+        };
+        let address = client(caller.client.address);
+        let guest = Guest { one: one.as_deref(), person: person.as_deref(), address: &address };
+        self.inner.seats.take(guest).ok_or_else(|| {
             let detail = "too many streams are open: close a tab, or try again later".to_owned();
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", detail)
         })

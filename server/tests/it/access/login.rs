@@ -259,6 +259,54 @@ async fn another_role_another_password_and_shutting_out_end_every_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_logout_everywhere_ends_every_session_of_that_person_and_of_nobody_else() {
+    let house = House::new().await;
+    house.user("ada", everywhere(Role::Viewer)).await;
+    house.user("eve", everywhere(Role::Viewer)).await;
+    let (one, other, eve) = (house.session("ada").await, house.session("ada").await, house.session("eve").await);
+    let end = async |form: String| {
+        let end = house.post("/rpc/end_own_sessions").header(COOKIE, &one).body(form);
+        end.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap().status()
+    };
+    let of_eve = house.keeper.sessions(&"eve".parse().unwrap(), None).await.unwrap()[0].id;
+    end(format!("id={of_eve}")).await;
+    assert_eq!(house.who(&eve).await, StatusCode::OK, "it is not ada's to end");
+    assert_eq!(end(String::new()).await, StatusCode::OK);
+    assert_eq!(house.who(&one).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.who(&other).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.who(&eve).await, StatusCode::OK);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_too_many_streams_open_asks_again_and_again_and_misses_nothing() {
+    let house = House::new().await;
+    house.user("ada", everywhere(Role::Viewer)).await;
+    let session = house.session("ada").await;
+    let mut open = Vec::new();
+    for _ in 0..6 {
+        let mut stream = house.get("/api/events").header(COOKIE, &session).send().await.unwrap();
+        assert!(stream.chunk().await.unwrap().unwrap().starts_with(b"data: {"));
+        open.push(stream);
+    }
+    let once = house.get("/api/events").header(COOKIE, &session).send().await.unwrap();
+    assert_eq!(once.status(), StatusCode::OK);
+    let text = once.text().await.unwrap();
+    assert!(text.starts_with("retry: 10000\ndata: {") && text.ends_with("}\ndata:\n\n"), "{text}");
+    drop(open);
+    let token = house.token("ci", everywhere(Role::Viewer)).await;
+    let mut open = Vec::new();
+    for _ in 0..6 {
+        open.push(house.get("/api/events").bearer_auth(&token).send().await.unwrap());
+    }
+    let refused = house.get("/api/events").bearer_auth(&token).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    drop(open);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_admin_can_neither_be_shut_out_nor_made_less() {
     let house = House::new().await;
     house.user("root", everywhere(Role::Admin)).await;
