@@ -14,6 +14,7 @@ mod own;
 mod parity;
 mod planted;
 mod program;
+mod proofs;
 mod source;
 mod stack;
 mod store;
