@@ -1,14 +1,11 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./test.js";
-import { open } from "./views.js";
+import { broken, card, fits, open, openAll } from "./views.js";
 
-async function fits(page: Page): Promise<void> {
-  const beyond = await page.evaluate(() => {
-    const root = document.documentElement;
-    return root.scrollWidth - root.clientWidth;
-  });
-  expect(beyond, "pixels beyond the right edge").toBeLessThanOrEqual(0);
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
 }
 
 const pages = [
@@ -43,8 +40,10 @@ for (const { path, heading, text } of pages) {
       await open(page, shared.url + path);
       await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
       await expect(page).toHaveTitle(/Release Manager/);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
+      await accessible(page);
+      await fits(page);
+      await openAll(page);
+      await accessible(page);
       await fits(page);
     });
   }
@@ -56,7 +55,43 @@ test("every page fits a screen of 320 pixels", async ({ page, shared }) => {
     await open(page, shared.url + path);
     await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
     await fits(page);
+    expect(await broken(page), `names that ${path} breaks`).toEqual([]);
+    await openAll(page);
+    await fits(page);
   }
+});
+
+test("what has failed fits every screen too", async ({ page, demo }) => {
+  demo.commit("preprod", (text) => text.replace(/^(PIHOLE_VERSION=.*)$/m, "$1-crash"), "Crash pihole");
+  await demo.until("the deployment has been given up", 90, async () => {
+    const [row] = (await demo.json("/api/history?environment=preprod&service=pihole&limit=1")).deployments;
+    return row.status === "rolled_back" || row.status === "failed";
+  });
+  for (const width of [320, 390, 1280, 2560]) {
+    await page.setViewportSize({ width, height: 800 });
+    await open(page, `${demo.url}/deployments/2`);
+    await expect(page.getByRole("button", { name: "Retry the newest revision" })).toBeVisible();
+    await fits(page);
+    await open(page, demo.url);
+    await expect(card(page, "Preprod").getByText("The newest revision is not deployed here")).toBeVisible();
+    await fits(page);
+    expect(await broken(page), `names that break at ${width}`).toEqual([]);
+  }
+});
+
+test("what is asked before a hold moves nothing", async ({ page, shared }) => {
+  await open(page, shared.url);
+  const hold = card(page, "Preprod").getByLabel("Hold preprod…");
+  const places = async () => {
+    const of = [hold, card(page, "Preprod"), card(page, "Prod"), page.getByRole("region", { name: "Changes to deploy to prod" })];
+    return Promise.all(of.map((one) => one.boundingBox()));
+  };
+  await hold.scrollIntoViewIfNeeded();
+  const before = await places();
+  await hold.click();
+  await expect(card(page, "Preprod").getByLabel("Why")).toBeVisible();
+  expect(await places()).toEqual(before);
+  await accessible(page);
 });
 
 test("a page that is not there says so", async ({ page, shared, complaints }) => {

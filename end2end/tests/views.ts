@@ -13,6 +13,42 @@ export async function alive(page: Page): Promise<void> {
   await page.locator("html[data-alive]").waitFor({ state: "attached" });
 }
 
+/// Opens whatever can be opened on the page.
+export async function openAll(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll("main details")) (details as HTMLDetailsElement).open = true;
+    for (const button of document.querySelectorAll<HTMLElement>("main button[aria-expanded=false]")) button.click();
+  });
+}
+
+/// How many pixels stand beyond the right edge: of the page, and of the card in which something stands.
+export async function fits(page: Page): Promise<void> {
+  const beyond = await page.evaluate(() => {
+    const root = document.documentElement;
+    const outside = [...document.querySelectorAll(".card :is(.button, .badge, .name, .version)")].filter((one) => {
+      const edge = one.closest(".card")?.getBoundingClientRect().right ?? 0;
+      return !one.closest(".scroll, pre") && one.getBoundingClientRect().right > edge + 0.5;
+    });
+    return { page: root.scrollWidth - root.clientWidth, outside: outside.map((one) => one.outerHTML) };
+  });
+  expect(beyond.page, "pixels beyond the right edge").toBeLessThanOrEqual(0);
+  expect(beyond.outside, "what runs out of its card").toEqual([]);
+}
+
+/// The names of services that stand on more than one line although there is no hyphen in them.
+export async function broken(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const tops = (element: Element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      return new Set([...range.getClientRects()].filter((one) => one.width > 0).map((one) => Math.round(one.top))).size;
+    };
+    return [...document.querySelectorAll("main :is(.name, .service .version, .health-item .version)")]
+      .filter((one) => tops(one) > 1)
+      .map((one) => one.textContent ?? "");
+  });
+}
+
 /// The card of an environment on the dashboard.
 export function card(page: Page, environment: "Preprod" | "Prod"): Locator {
   return page.getByRole("article", { name: environment, exact: true });

@@ -43,8 +43,10 @@ fn Held(name: EnvironmentName, hold: Hold, may_hold: bool) -> impl IntoView {
         <div class="problem">
             <p class="problem-head">
                 <Icon symbol=Symbol::Pause/>
-                <strong>"Held"</strong>
-                <span class="muted">{format!("by {} ", view::actor(&hold.by))} <Age at=hold.since/></span>
+                <span>
+                    <strong>"Held"</strong>
+                    <span class="muted">{format!(" by {} ", view::actor(&hold.by))} <Age at=hold.since/></span>
+                </span>
             </p>
             <p class="wrap">{hold.reason.to_string()}</p>
             <p class="muted">{until}</p>

@@ -95,13 +95,14 @@ fn plots(steps: &[Step], days: &[Timestamp], name: &str) -> AnyView {
         </div>
         <details class="numbers">
             <summary>"The numbers as a table"</summary>
-            {table(steps, days)}
+            {table(steps, days, name)}
         </details>
     }
     .into_any()
 }
 
-fn table(steps: &[Step], days: &[Timestamp]) -> impl IntoView + use<> {
+fn table(steps: &[Step], days: &[Timestamp], name: &str) -> impl IntoView + use<> {
+    let label = format!("The numbers of {name}");
     let rows = steps.iter().zip(days).filter(|(step, _)| step.deployments() > 0).map(|(step, day)| {
         view! {
             <tr>
@@ -115,7 +116,7 @@ fn table(steps: &[Step], days: &[Timestamp]) -> impl IntoView + use<> {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="The numbers">
+        <div class="scroll" tabindex="0" role="region" aria-label=label>
             <table class="numbers-table">
                 <thead>
                     <tr>

@@ -194,7 +194,7 @@ fn table(rows: &[HistoryRow]) -> impl IntoView + use<> {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Versions over time">
+        <div class="scroll" tabindex="0" role="region" aria-label="Versions over time, as a table">
             <table class="numbers-table">
                 <thead>
                     <tr>
