@@ -31,7 +31,7 @@ test("the palette leads to a service, an environment and a page", async ({ page,
   await page.goBack();
   await expect(page.getByRole("heading", { name: "jellyfin", level: 1 })).toBeVisible();
 
-  await page.keyboard.press("Control+k");
+  await page.getByRole("button", { name: "Go to…" }).click();
   await page.keyboard.type("no such place");
   await expect(palette.getByText("Nothing of that name.")).toBeVisible();
   await page.keyboard.press("Escape");

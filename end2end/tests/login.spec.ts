@@ -2,7 +2,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { Demo } from "./demo.js";
 import { expect, test } from "./test.js";
-import { alive, open } from "./views.js";
+import { alive, open, openAll } from "./views.js";
 
 const password = "demonstration";
 let demo: Demo;
@@ -72,7 +72,7 @@ test("an admin adds a user, who comes in and is shut out again", async ({ page, 
   await add.getByLabel(/^Password/).fill(password);
   await add.getByRole("button", { name: "Add user" }).click();
   const line = page.getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
-  await expect(line.getByText("never came in")).toBeVisible();
+  await expect(line.getByText("Never came in")).toBeVisible();
 
   const context = await browser.newContext({ javaScriptEnabled: false });
   const guest = await context.newPage();
@@ -80,7 +80,7 @@ test("an admin adds a user, who comes in and is shut out again", async ({ page, 
   await logIn(guest, name);
   await expect(guest.getByRole("heading", { name: "Dashboard", level: 1 })).toBeVisible();
 
-  await line.getByText(`Change ${name}…`).click();
+  await line.getByLabel(`Change ${name}…`).click();
   await line.getByRole("button", { name: "Shut out" }).click();
   await expect(line.getByText("shut out", { exact: true })).toBeVisible();
   await guest.reload();
@@ -95,9 +95,11 @@ test("an admin makes a token, a program uses it, and it is revoked", async ({ pa
   await make.getByLabel("Name").fill(name);
   await make.getByRole("button", { name: "Make token" }).click();
   const secret = (await page.getByText(/^rm_[0-9a-f]{72}$/).textContent()) ?? "";
+  await page.getByRole("button", { name: "Copy" }).click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
   const ask = async () => (await fetch(`${demo.url}/api/status`, { headers: { authorization: `Bearer ${secret}` } })).status;
   expect(await ask()).toBe(200);
-  await page.getByText(`Revoke ${name}…`).click();
+  await page.getByLabel(`Revoke ${name}…`).click();
   await page.getByRole("button", { name: "Revoke this token" }).click();
   await expect(page.getByText(name, { exact: true })).toHaveCount(0);
   expect(await ask()).toBe(401);
@@ -106,6 +108,7 @@ test("an admin makes a token, a program uses it, and it is revoked", async ({ pa
 test("the pages about access are accessible and fit the screen", async ({ page }) => {
   await page.goto(`${demo.url}/login?problem=wrong`);
   const check = async (path: string) => {
+    await openAll(page);
     const { violations } = await new AxeBuilder({ page }).analyze();
     expect(violations.map((one) => `${path} ${one.id}: ${one.help}\n${one.nodes.map((node) => node.html).join("\n")}`)).toEqual([]);
     const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -16,7 +16,7 @@ test("an env file that cannot be read is named with its place, and preprod keeps
   expect(await demo.versions("preprod")).toEqual(before);
 
   demo.commit("preprod", () => good.replace(/^REDIS_VERSION=.*$/m, ""), "Forget a version");
-  await expect(preprod.getByText("REDIS_VERSION")).toBeVisible({ timeout: 30_000 });
+  await expect(preprod.getByText("REDIS_VERSION", { exact: true })).toBeVisible({ timeout: 30_000 });
   expect(await demo.versions("preprod")).toEqual(before);
 
   demo.commit("preprod", () => good, "Repair it");
@@ -27,10 +27,20 @@ test("an env file that cannot be read is named with its place, and preprod keeps
 
 test("a lost connection is said, and the page goes on where it stopped", async ({ page, demo, complaints }) => {
   await open(page, demo.url);
+  const heading = page.getByRole("heading", { name: "Dashboard", level: 1 });
+  const place = await heading.boundingBox();
+  const dot = page.locator(".source > .dot");
+  const colour = () => dot.evaluate((element) => getComputedStyle(element).backgroundColor);
+  const fresh = await colour();
   await demo.halt();
   await expect(page.getByText("Connection lost.")).toBeVisible({ timeout: 30_000 });
+  // Nothing has moved, and nothing is told that cannot be known.
+  expect(await heading.boundingBox()).toEqual(place);
+  expect(await colour()).not.toBe(fresh);
+  await expect(page.getByText(/, again in/)).toBeHidden();
   await demo.run();
   await expect(page.getByText("Connection lost.")).toBeHidden({ timeout: 60_000 });
+  expect(await colour()).toBe(fresh);
   const { to } = await demo.raise("redis");
   await expect(service(page, "Preprod", "redis").getByText(to, { exact: true })).toBeVisible({ timeout: 60_000 });
   // The browser's own lines about requests that nobody answered.

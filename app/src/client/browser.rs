@@ -13,6 +13,13 @@ pub(super) fn focus(selector: &str) -> bool {
     element.focus().is_ok()
 }
 
+/// Whether an event comes from an element that matches, or from within one.
+pub(super) fn is_in(event: &web_sys::Event, selector: &str) -> bool {
+    use wasm_bindgen::JsCast;
+    let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    element.is_some_and(|element| element.closest(selector).ok().flatten().is_some())
+}
+
 /// Opens a dialog above the page. One that the server has drawn open is not modal: it has to be closed first.
 pub(super) fn show_modal(dialog: leptos::prelude::NodeRef<leptos::html::Dialog>) {
     use leptos::prelude::GetUntracked;

@@ -60,6 +60,9 @@ fn click(page: &Page, event: &Event) {
     if let Ok(Some(opener)) = target.closest("button[aria-controls][aria-expanded]") {
         return unfold(&opener);
     }
+    if let Ok(Some(button)) = target.closest(secrets::COPY) {
+        return secrets::copy(&button);
+    }
     let Ok(Some(link)) = target.closest("a[href]") else { return };
     let Ok(link) = link.dyn_into::<HtmlAnchorElement>() else { return };
     let leaves = link.has_attribute("download") || !link.target().is_empty() || link.rel().contains("external");

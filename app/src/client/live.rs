@@ -180,6 +180,10 @@ impl Follower {
     fn set_connection(&self, connection: Connection) {
         if self.0.connection.get_untracked() != connection {
             self.0.connection.set(connection);
+            // Lets CSS hide what cannot be known meanwhile.
+            if let Some(root) = document().document_element() {
+                let _ = root.toggle_attribute_with_force("data-lost", connection == Connection::Lost);
+            }
         }
     }
 }

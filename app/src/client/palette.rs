@@ -108,15 +108,17 @@ fn listen(palette: NodeRef<Dialog>, keys: NodeRef<Dialog>, places: RwSignal<Vec<
         });
         on_cleanup(move || pressed.remove());
     });
+    super::listen(&super::document(), "click", move |event| {
+        if browser::is_in(&event, "[data-palette]") {
+            learn(places);
+            browser::show_modal(palette);
+        }
+    });
 }
 
 /// Whether the key belongs to a field, or to a dialog that is open.
 fn is_typing(event: &leptos::ev::KeyboardEvent) -> bool {
-    use wasm_bindgen::JsCast;
-    let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    element.is_some_and(|element| {
-        element.closest("input, textarea, select, [contenteditable], dialog[open]").ok().flatten().is_some()
-    })
+    browser::is_in(event, "input, textarea, select, [contenteditable], dialog[open]")
 }
 
 /// A field and the places that match what stands in it.
@@ -151,7 +153,7 @@ fn Palette(dialog: NodeRef<Dialog>, places: RwSignal<Vec<Place>>, go: Callback<S
             <input
                 type="text"
                 class="palette-field"
-                placeholder="Go to a page, an environment, a service…"
+                placeholder="Page, environment or service…"
                 role="combobox"
                 aria-label="Go to"
                 aria-expanded="true"

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, HtmlElement, HtmlFormElement, RequestInit, Response, UrlSearchParams};
+use web_sys::{Element, Headers, HtmlDocument, HtmlElement, HtmlFormElement, RequestInit, Response, UrlSearchParams};
 
 use super::{Client, document, window};
 use crate::error::RpcError;
@@ -11,6 +11,18 @@ use crate::view::Tone;
 
 /// A form whose answer is shown in the element of this id.
 pub(super) const FORM: &str = "data-answer";
+
+/// A button that copies the text that stands before it.
+pub(super) const COPY: &str = "button[data-copy]";
+
+/// Copies it, by the way that is there without TLS too, and says so.
+pub(super) fn copy(button: &Element) {
+    let Some(text) = button.previous_element_sibling() else { return };
+    let Ok(Some(selection)) = window().get_selection() else { return };
+    let Ok(document) = document().dyn_into::<HtmlDocument>() else { return };
+    let is_copied = selection.select_all_children(&text).and_then(|()| document.exec_command("copy"));
+    button.set_text_content(Some(if is_copied == Ok(true) { "Copied" } else { "Selected: copy it" }));
+}
 
 /// Sends the form, shows the text, and draws the page again.
 pub(super) async fn ask(client: &Client, form: &HtmlFormElement, body: &UrlSearchParams) {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use leptos_router::hooks::use_location;
 use release_manager::access::Who;
 
 use super::icon::{Icon, Symbol};
@@ -27,9 +28,22 @@ pub fn Header() -> impl IntoView {
                         <A href="/history"><Icon symbol=Symbol::History/><span>"History"</span></A>
                         <A href="/health"><Icon symbol=Symbol::Health/><span>"Health"</span></A>
                         <A href="/insights"><Icon symbol=Symbol::Chart/><span>"Insights"</span></A>
-                        <A href="/settings"><Icon symbol=Symbol::Sliders/><span>"Settings"</span></A>
+                        // The audit log is a part of the settings with an address of its own.
+                        <a href="/settings" aria-current=current(|path| path.starts_with("/settings") || path == "/audit")>
+                            <Icon symbol=Symbol::Sliders/><span>"Settings"</span>
+                        </a>
                     </nav>
                     <LiveRoom part="source"><SourceLine/></LiveRoom>
+                    <button
+                        class="icon-button palette-open"
+                        type="button"
+                        title="Go to… (Ctrl K)"
+                        aria-label="Go to…"
+                        aria-keyshortcuts="Control+K"
+                        data-palette=""
+                    >
+                        <Icon symbol=Symbol::Search/>
+                    </button>
                 })}
                 <AccountLink/>
                 // The browser puts the switch there; until then its room is kept.
@@ -37,6 +51,12 @@ pub fn Header() -> impl IntoView {
             </div>
         </header>
     }
+}
+
+/// Whether one is there.
+fn current(is_here: fn(&str) -> bool) -> impl Fn() -> Option<&'static str> {
+    let here = use_location();
+    move || here.pathname.with(|path| is_here(path)).then_some("page")
 }
 
 /// The way to one's own account; none where nobody has to log in.
@@ -48,7 +68,13 @@ fn AccountLink() -> impl IntoView {
     });
     name.map(|name| {
         view! {
-            <a class="icon-button account" href="/account" title=name.clone() aria-label=format!("Account of {name}")>
+            <a
+                class="icon-button account"
+                href="/account"
+                title=name.clone()
+                aria-label=format!("Account of {name}")
+                aria-current=current(|path| path == "/account")
+            >
                 <Icon symbol=Symbol::Person/>
             </a>
         }

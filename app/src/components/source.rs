@@ -47,8 +47,7 @@ pub fn SourceStrip(#[prop(into)] poll_seconds: Seen<u64>) -> impl IntoView {
                         (None, Some(at)) => view! {
                             "checked " <Age at/>
                             {move || next.get().map(|(end, text)| view! {
-                                ", again in "
-                                <span data-left=end.to_string()>{text}</span>
+                                <span class="source-next">", again in " <span data-left=end.to_string()>{text}</span></span>
                             }.into_any())}
                         }.into_any(),
                         (None, None) => view! { "not checked yet" }.into_any(),

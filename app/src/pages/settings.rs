@@ -20,10 +20,14 @@ const PARTS: [(&str, &str, Operation); 5] = [
 
 /// The frame around a part of the settings. Whoever adds a part adds it to [`PARTS`] and draws its page in here.
 #[component]
-pub fn SettingsFrame(title: &'static str, children: Children) -> impl IntoView {
+pub fn SettingsFrame(
+    title: &'static str,
+    #[prop(default = "What Release Manager follows, and what it is made of.")] lead: &'static str,
+    children: Children,
+) -> impl IntoView {
     let looker = use_looker();
     view! {
-        <PageHead title=title>
+        <PageHead title=title lead=lead>
             <nav class="segments" aria-label="Settings">
                 {PARTS.into_iter().filter(|(_, _, operation)| looker.may(*operation)).map(|(href, name, _)| {
                     let here = leptos_router::hooks::use_location();

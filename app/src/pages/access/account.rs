@@ -108,7 +108,7 @@ fn Sessions() -> impl IntoView {
         <section class="card" aria-labelledby="sessions-title">
             <header class="card-head"><h2 id="sessions-title">"Where you are logged in"</h2></header>
             <Loaded resource=sessions let:sessions>
-                <ul class="lines">
+                <ul class="access">
                     <For each=move || sessions.get() key=|session| session.id let:session>{line(session, end)}</For>
                 </ul>
             </Loaded>
@@ -125,19 +125,18 @@ fn Sessions() -> impl IntoView {
 fn line(session: Session, end: ServerAction<EndOwnSessions>) -> impl IntoView {
     let agent = if session.agent.is_empty() { "an unknown browser".to_owned() } else { session.agent };
     view! {
-        <li class="line" data-key=session.id.to_string()>
-            <div class="line-head">
+        <li data-key=session.id.to_string()>
+            <div class="access-who">
                 <strong>{session.address}</strong>
                 {session.is_this.then(|| view! { <Badge tone=Tone::Good text="this one"/> })}
-                <span class="muted">"last used " <Age at=session.last_seen_at/></span>
-                {(!session.is_this).then(|| view! {
-                    <ActionForm action=end>
-                        <input type="hidden" name="id" value=session.id.to_string()/>
-                        <button class="button small" type="submit">"End"</button>
-                    </ActionForm>
-                })}
             </div>
-            <p class="muted wrap">{agent}</p>
+            <p class="access-what wrap">"Last used " <Age at=session.last_seen_at/> ", " {agent}</p>
+            {(!session.is_this).then(|| view! {
+                <ActionForm action=end>
+                    <input type="hidden" name="id" value=session.id.to_string()/>
+                    <button class="button small" type="submit">"End"</button>
+                </ActionForm>
+            })}
         </li>
     }
 }

@@ -16,11 +16,7 @@ pub fn AuditPage() -> impl IntoView {
     let before = Memo::new(move |_| query.with(|query| query.get_str("before").and_then(|id| id.parse::<i64>().ok())));
     let lines = Resource::new(move || before.get(), audit);
     view! {
-        <SettingsFrame title="Audit log">
-            <p class="muted">"Every change, and every attempt that was refused, newest first."</p>
-            <p>
-                <a class="button" href="/api/audit?limit=1000&format=csv" rel="external" download="">"Export as CSV"</a>
-            </p>
+        <SettingsFrame title="Audit log" lead="Every change, and every attempt that was refused, newest first.">
             <Loaded resource=lines let:lines>
                 <Table lines/>
             </Loaded>
@@ -52,6 +48,7 @@ fn Table(lines: RwSignal<Lines>) -> impl IntoView {
                 </tbody>
             </table>
             <footer class="card-foot">
+                <a class="button" href="/api/audit?limit=1000&format=csv" rel="external" download="">"Export CSV"</a>
                 {move || lines.with(|page| page.next).map(|next| view! {
                     <a class="button" href=format!("/audit?before={next}")>"Older"</a>
                 })}

@@ -21,14 +21,14 @@ pub fn TokensPage() -> impl IntoView {
     let all = Resource::new(move || (create.version().get(), revoke.version().get()), |_| tokens());
     let refused = Signal::derive(move || revoke.value().get().and_then(Result::err));
     view! {
-        <SettingsFrame title="API tokens">
-            <p class="muted">"For programs. History names what a token does after the token."</p>
+        <SettingsFrame title="API tokens" lead="For programs. History names what a token does after the token.">
             <div role="status">
                 // The browser writes it there; no page repeats it.
                 <div id="fresh-token" hidden=true data-client="">
                     <Banner tone=Tone::Good symbol=Symbol::Check>
                         <strong>"This is the token. It is shown this once: keep it now. "</strong>
                         <code class="wrap token-secret"></code>
+                        <button class="button small" type="button" data-copy="">"Copy"</button>
                     </Banner>
                 </div>
             </div>
@@ -36,7 +36,7 @@ pub fn TokensPage() -> impl IntoView {
             <section class="card" aria-labelledby="tokens-title">
                 <header class="card-head"><h2 id="tokens-title">"All tokens"</h2></header>
                 <Loaded resource=all let:all>
-                    <ul class="lines">
+                    <ul class="access">
                         <For each=move || all.get() key=Clone::clone let:token>{line(token, revoke)}</For>
                     </ul>
                     {move || all.with(Vec::is_empty).then(|| view! {
@@ -55,25 +55,23 @@ fn line(token: Token, revoke: ServerAction<RevokeToken>) -> impl IntoView {
     let name = token.name.to_string();
     let key = name.clone();
     view! {
-        <li class="line" data-key=key>
-            <div class="line-head">
+        <li data-key=key>
+            <div class="access-who">
                 <strong class="name">{name.clone()}</strong>
                 <code class="muted">{format!("{}…", token.start)}</code>
                 <Badge tone=Tone::Idle text=token.grant.to_string()/>
                 {move || expired.get().then(|| view! { <Badge tone=Tone::Bad text="expired"/> })}
-                <span class="muted">
-                    {match token.last_used_at {
-                        Some(at) => view! { "last used " <Age at/> }.into_any(),
-                        None => "never used".into_any(),
-                    }}
-                </span>
             </div>
-            <p class="muted">
-                "made by " {token.created_by} " " <Age at=token.created_at/>
+            <p class="access-what">
+                {match token.last_used_at {
+                    Some(at) => view! { "Last used " <Age at/> }.into_any(),
+                    None => "Never used".into_any(),
+                }}
+                ", made by " {token.created_by} " " <Age at=token.created_at/>
                 {token.expires_at.map(|at| view! { ", works until " <time datetime=at.to_string()>{crate::view::absolute(at)}</time> })}
             </p>
             <details class="ask">
-                <summary class="button small danger-outline">{format!("Revoke {name}…")}</summary>
+                <summary class="button small danger-outline" aria-label=format!("Revoke {name}…")>"Revoke…"</summary>
                 <div class="ask-body">
                     <p>"Programs that use it are refused at once. This cannot be undone."</p>
                     <ActionForm action=revoke>

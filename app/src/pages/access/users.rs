@@ -37,13 +37,15 @@ pub fn UsersPage() -> impl IntoView {
         answers.into_iter().flatten().find_map(Result::err)
     });
     view! {
-        <SettingsFrame title="Users">
-            <p class="muted">"Who may come in, and what they may do. A user is never deleted: history names them."</p>
+        <SettingsFrame
+            title="Users"
+            lead="Who may come in, and what they may do. A user is never deleted: history names them."
+        >
             <RefusedText error=refused/>
             <section class="card" aria-labelledby="users-title">
                 <header class="card-head"><h2 id="users-title">"All users"</h2></header>
                 <Loaded resource=all let:all>
-                    <ul class="lines">
+                    <ul class="access">
                         <For each=move || all.get() key=Clone::clone let:user>{line(user, orders)}</For>
                     </ul>
                 </Loaded>
@@ -59,22 +61,22 @@ fn line(user: User, orders: Orders) -> impl IntoView {
     let disabled = user.disabled_at.is_some();
     let (for_role, for_password, for_door) = (name.clone(), name.clone(), name.clone());
     view! {
-        <li class="line" data-key=name.clone()>
-            <div class="line-head">
+        <li data-key=name.clone()>
+            <div class="access-who">
                 <strong class="name">{name.clone()}</strong>
                 <Badge tone=Tone::Idle text=user.grant.to_string()/>
                 {own.then(|| view! { <Badge tone=Tone::Good text="you"/> })}
                 {disabled.then(|| view! { <Badge tone=Tone::Bad text="shut out"/> })}
                 {(!user.has_password).then(|| view! { <Badge tone=Tone::Idle text="no password here"/> })}
-                <span class="muted">
-                    {match user.last_login_at {
-                        Some(at) => view! { "last came in " <Age at/> }.into_any(),
-                        None => "never came in".into_any(),
-                    }}
-                </span>
             </div>
+            <p class="access-what">
+                {match user.last_login_at {
+                    Some(at) => view! { "Last came in " <Age at/> }.into_any(),
+                    None => "Never came in".into_any(),
+                }}
+            </p>
             <details class="ask">
-                <summary class="button small">{format!("Change {name}…")}</summary>
+                <summary class="button small" aria-label=format!("Change {name}…")>"Change…"</summary>
                 <div class="ask-body">
                     <ActionForm action=orders.role attr:class="form">
                         <input type="hidden" name="name" value=for_role/>
