@@ -8,6 +8,9 @@ test("services are found by letters and by state, and the address says so", asyn
   await expect(service(page, "Preprod", "jellyfin")).toBeVisible();
   await expect(services.getByText("9 services not shown")).toBeVisible();
   await expect(service(page, "Preprod", "grafana")).toHaveCount(0);
+  const changes = page.getByRole("region", { name: "Changes to deploy to prod" });
+  await expect(changes.getByRole("rowheader")).toHaveText(["jellyfin"]);
+  await expect(changes.getByText("9 services not shown")).toBeVisible();
   expect(new URL(page.url()).search).toBe("?q=jelly");
   await page.reload();
   await expect(page.getByRole("searchbox", { name: "Service" })).toHaveValue("jelly");

@@ -1,5 +1,5 @@
 import { expect, test } from "./test.js";
-import { card, change, line, open, service, succeeded } from "./views.js";
+import { card, change, confirm, line, open, service, succeeded } from "./views.js";
 
 test("a person goes back to an earlier release from history, and the environment is held until it is resumed", async ({ page, demo }) => {
   const { from, to } = await demo.raise("redis");
@@ -10,7 +10,7 @@ test("a person goes back to an earlier release from history, and the environment
   await page.getByRole("link", { name: "Roll back to this…" }).click();
   await expect(page.getByRole("heading", { name: "Roll preprod back", level: 1 })).toBeVisible();
   await expect(page.getByText("This environment follows git.")).toBeVisible();
-  await expect(change(page, "redis")).toContainText("Version bump");
+  await expect(change(page, "redis")).toContainText("Downgrade");
   const plan = page.getByRole("region", { name: "Plan" });
   await expect(plan.getByRole("listitem")).toHaveCount(1);
   await plan.getByRole("button", { name: "Roll preprod back" }).click();
@@ -98,4 +98,25 @@ test("an order that is turned away before it is read says why", async ({ page, d
   await expect(card(page, "Preprod").getByLabel("Why")).toHaveValue("moving house");
   await expect(hold).toBeFocused();
   complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of (429|502)/.test(text)));
+});
+
+test("what an earlier release cannot bring back is said once, and is not offered", async ({ page, demo }) => {
+  for (const name of ["grafana", "jellyfin"]) {
+    await open(page, `${demo.url}/changes/prod`);
+    for (const box of await page.getByRole("checkbox", { name: /^Promote / }).all()) await box.uncheck();
+    await page.getByRole("checkbox", { name: `Promote ${name}` }).check();
+    await page.getByRole("button", { name: "Deploy to prod…" }).click();
+    await confirm(page);
+    await succeeded(page);
+  }
+  await open(page, `${demo.url}/history?environment=prod&service=grafana`);
+  await page.getByRole("button", { name: /^Details of grafana / }).click();
+  await page.getByRole("link", { name: "Roll back to this…" }).click();
+  // When grafana came, jellyfin still ran as it had been found.
+  await expect(change(page, "jellyfin")).toContainText("Stays as it is");
+  await expect(change(page, "jellyfin").getByRole("checkbox")).toHaveCount(0);
+  await expect(page.getByText("Nothing goes back: what runs is that release, as far as it is stored.")).toBeVisible();
+  const plan = page.getByRole("region", { name: "Plan" });
+  await expect(plan.getByRole("listitem")).toHaveCount(1);
+  await expect(plan.getByRole("listitem")).toContainText("jellyfin, ");
 });

@@ -32,6 +32,14 @@ pub fn Heading(
     }
 }
 
+/// What the program says, as a sentence; what stands between backticks is code. No component: that would weigh more.
+pub fn words(text: &str) -> AnyView {
+    let parts = view::parts(&view::sentence(text))
+        .into_iter()
+        .map(|(is_code, part)| if is_code { view! { <code>{part}</code> }.into_any() } else { part.into_any() });
+    parts.collect::<Vec<_>>().into_any()
+}
+
 /// A message across the page.
 #[component]
 pub fn Banner(tone: Tone, symbol: Symbol, children: Children) -> impl IntoView {

@@ -1,20 +1,23 @@
 //! Two environments side by side, and what was found about a promotion.
 
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
 use release_manager::diff::{ChangeType, Finding, ServiceChange};
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::Comparison;
 
-use super::basics::{Badge, VersionText};
+use super::basics::{Badge, VersionText, words};
 use super::icon::{Icon, Symbol};
 use super::reactive::{Seen, each, follow, memo};
 use crate::view::{self, Tone};
 
-/// Every service of both sides. With `choose`, each change can be left out.
+/// Every service of both sides. With `choose`, each change can be left out; with `shown`, only those stand there.
 #[component]
 pub fn ChangeTable(
     #[prop(into)] comparison: Seen<Comparison>,
     #[prop(optional)] choose: Option<Choice>,
+    #[prop(optional)] shown: Option<Seen<BTreeSet<ServiceName>>>,
 ) -> impl IntoView {
     let titled = |name: &EnvironmentName| view::title(name.as_str());
     let (from_title, to_title) = comparison.with_untracked(|sides| {
@@ -22,9 +25,16 @@ pub fn ChangeTable(
         let is_earlier = sides.from == sides.to;
         if is_earlier { ("Then".to_owned(), "Now".to_owned()) } else { (titled(&sides.from), titled(&sides.to)) }
     });
-    let names = move || comparison.with(|known| known.changes.iter().map(|change| change.service.clone()).collect());
+    let names = memo(move || {
+        let all = comparison.with(|known| known.changes.iter().map(|known| known.service.clone()).collect::<Vec<_>>());
+        match shown {
+            Some(shown) => shown.with(|shown| all.into_iter().filter(|name| shown.contains(name)).collect()),
+            None => all,
+        }
+    });
+    let hidden = memo(move || comparison.with(|known| known.changes.len()) - names.with(Vec::len));
     let sides = [to_title.clone(), from_title.clone()];
-    let rows = each(names, move |name| change_row(&name, comparison, choose, sides.clone()));
+    let rows = each(move || names.get(), move |name| change_row(&name, comparison, choose, sides.clone()));
     let chosen_head =
         choose.map(|_| view! { <th role="columnheader" class="choose"><span class="sr-only">"Take part"</span></th> });
     view! {
@@ -40,6 +50,11 @@ pub fn ChangeTable(
             </thead>
             <tbody role="rowgroup">{rows}</tbody>
         </table>
+        {move || Some(hidden.get()).filter(|hidden| *hidden > 0).map(|hidden| view! {
+            <p class="muted card-note services-hidden">
+                {format!("{} not shown", view::count(hidden, "service", "services"))}
+            </p>
+        }.into_any())}
     }
 }
 
@@ -68,8 +83,11 @@ fn change_row(
         let name = name.clone();
         move || comparison.with(|comparison| comparison.actions.get(&name).map(|action| action.reason.clone()))
     });
+    // What an earlier release cannot bring back is told beside it, as a finding.
+    let stays =
+        memo(move || goes_back && reason.with(Option::is_none) && comparison.with(|sides| sides.plan_hash.is_some()));
     let same_version = memo(move || change.with(|change| change.change_type == ChangeType::NoChange));
-    let changes_now = memo(move || !same_version.get() || reason.with(Option::is_some));
+    let changes_now = memo(move || !stays.get() && (!same_version.get() || reason.with(Option::is_some)));
     let version = |pick: fn(&ServiceChange) -> Option<String>| memo(move || change.with(pick));
     let (from, to) = (version(|change| text(change.from.as_ref())), version(|change| text(change.to.as_ref())));
     let chosen = choose.map(|choice| {
@@ -87,9 +105,9 @@ fn change_row(
                 {move || match reason.get().filter(|_| same_version.get()) {
                     Some(reason) => view! {
                         <Badge tone=Tone::Fresh text="Settings"/>
-                        <span class="bump">{reason}</span>
+                        <span class="bump">{view::reason(&reason)}</span>
                     }.into_any(),
-                    None => change.with(badges),
+                    None => change.with(|change| badges(change, stays.get())),
                 }}
             </td>
         </tr>
@@ -120,11 +138,17 @@ fn text(version: Option<&release_manager::names::Version>) -> Option<String> {
     version.map(ToString::to_string)
 }
 
-fn badges(change: &ServiceChange) -> AnyView {
+fn badges(change: &ServiceChange, stays: bool) -> AnyView {
     let said = view::change(change.change_type);
     let bump = match (&change.from, &change.to) {
-        (Some(from), Some(to)) => view::bump(from.as_str(), to.as_str()).map(view::Bump::said),
+        (Some(from), Some(to)) => view::bump(from.as_str(), to.as_str()),
         _ => None,
+    };
+    let (said, bump) = match bump {
+        _ if stays && change.change_type != ChangeType::NoChange => (view::said("Stays as it is", Tone::Idle), None),
+        // A bump that goes down is none.
+        Some(view::Bump::Downgrade) => (view::Bump::Downgrade.said(), None),
+        bump => (said, bump.map(view::Bump::said)),
     };
     view! {
         <Badge tone=said.tone text=said.word/>
@@ -133,15 +157,15 @@ fn badges(change: &ServiceChange) -> AnyView {
     .into_any()
 }
 
-/// What was found before anything was written.
+/// What was found before anything was written. What is said of several services is said once.
 #[component]
 pub fn Findings(tone: Tone, title: &'static str, #[prop(into)] findings: Seen<Vec<Finding>>) -> impl IntoView {
     view! {
         {move || {
-            let items = findings.get().into_iter().map(|finding| view! {
+            let items = findings.with(|findings| view::grouped(findings)).into_iter().map(|(services, message)| view! {
                 <li>
-                    {finding.service.map(|service| view! { <strong>{service.to_string()}": "</strong> })}
-                    <span class="wrap">{finding.message}</span>
+                    {(!services.is_empty()).then(|| view! { <strong class="wrap">{services}": "</strong> })}
+                    <span class="wrap">{words(&message)}</span>
                 </li>
             });
             let items: Vec<_> = items.collect();

@@ -7,9 +7,10 @@ use release_manager::deployment::Status;
 use release_manager::live::Problem;
 use release_manager::names::EnvironmentName;
 use release_manager::pipeline::Mode;
+use release_manager::time::Timestamp;
 use release_manager::views::EnvironmentView;
 
-use super::basics::{Age, Badge, Commit};
+use super::basics::{Age, Badge, Commit, Elapsed, words};
 use super::hold::HoldNotice;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
@@ -179,22 +180,25 @@ fn NotDeployed(name: EnvironmentName) -> impl IntoView {
 
 #[component]
 fn ProblemWithRetry(name: EnvironmentName, problem: Problem) -> impl IntoView {
+    let still: Option<Timestamp> = None;
     let may_retry = use_rights().may(Operation::Retry, &name);
     view! {
         <div class="problem">
             <p class="problem-head">
                 <Icon symbol=Symbol::Warning/>
-                <strong>"The newest revision is not deployed here"</strong>
-                <span class="muted">"since " <Age at=problem.since/></span>
+                <span>
+                    <strong>"The newest revision is not deployed here"</strong>
+                    <span class="muted">" for " <Elapsed from=problem.since to=still/></span>
+                </span>
             </p>
-            <p class="wrap">{problem.message}</p>
+            <p class="wrap">{words(&problem.message)}</p>
             <RefusedOrder path=Retry::PATH environment=name.clone()/>
             {may_retry.then(|| view! {
                 <OrderForm path=Retry::PATH>
                     <input type="hidden" name="environment" value=name.to_string()/>
                     <button class="button small" type="submit">
                         <Icon symbol=Symbol::Retry/>
-                        "Retry"
+                        "Retry the newest revision"
                     </button>
                 </OrderForm>
             })}

@@ -29,7 +29,9 @@ use crate::icon;
 pub use crate::icon::{Icon, Symbol};
 #[cfg(feature = "ssr")]
 pub use banners::Banners;
-pub use basics::{Age, Badge, Banner, Commit, Elapsed, Empty, Field, Heading, HealthDot, Sha, VersionText, Versions};
+pub use basics::{
+    Age, Badge, Banner, Commit, Elapsed, Empty, Field, Heading, HealthDot, Sha, VersionText, Versions, words,
+};
 pub use comparison::{ChangeTable, Choice, Findings};
 pub use environment_card::EnvironmentCard;
 pub use evidence::EvidenceView;
@@ -46,6 +48,6 @@ pub use reactive::{Seen, each, follow, memo};
 pub use refused::Refused;
 #[cfg(feature = "ssr")]
 pub use room::{LiveRoom, Room};
-pub use services::Services;
+pub use services::{Services, rows_of};
 pub use source::SourceStrip;
 pub use watched::{AfterNotes, AfterView, DriftNote, LeadNote, SoakNotes, Watching};

@@ -46,7 +46,7 @@ fn planned(name: &ServiceName, action: PlannedAction) -> AnyView {
                 <Icon symbol=Symbol::Chevron/>
                 <strong class="name">{name.to_string()}</strong>
                 <Badge tone text=view::title(&action.verb)/>
-                <span class="muted">{action.reason}</span>
+                <span class="muted">{view::reason(&action.reason)}</span>
             </summary>
             {if has_fields {
                 view! { <Fields fields=action.fields/> }.into_any()
@@ -62,7 +62,7 @@ fn planned(name: &ServiceName, action: PlannedAction) -> AnyView {
 #[component]
 pub(crate) fn Fields(fields: Vec<FieldChange>) -> impl IntoView {
     let value = |text: Option<String>| match text {
-        Some(text) => view! { <code class="wrap">{text}</code> }.into_any(),
+        Some(text) => view! { <code class="wrap" title=text.clone()>{view::short_digest(&text)}</code> }.into_any(),
         None => view! { <span class="muted">"not set, or not shown"</span> }.into_any(),
     };
     let rows = fields.into_iter().map(|field| {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::basics::words;
 use super::icon::{Icon, Symbol};
 use crate::error::{RpcError, RpcErrorKind};
 
@@ -26,7 +27,7 @@ pub fn Refused(error: RpcError) -> impl IntoView {
         <div class=class>
             <Icon symbol/>
             <p class="empty-title">{title}</p>
-            <p class="wrap">{error.message}</p>
+            <p class="wrap">{words(&error.message)}</p>
             {(error.kind == RpcErrorKind::LoggedOut).then(|| view! {
                 <p><a class="button primary" href="/login" rel="external">"Log in"</a></p>
             })}

@@ -8,18 +8,20 @@ use release_manager::views::EnvironmentView;
 
 use super::basics::{Badge, HealthDot, VersionText};
 use super::reactive::{Seen, each, memo};
-use crate::live::use_live;
+use crate::live::{LiveState, use_live};
 use crate::view::{self, ServiceFilter, ServiceRow, Tone};
+
+/// Every service of an environment, with what is known of it just now.
+pub fn rows_of(live: LiveState, environment: &EnvironmentView) -> BTreeMap<ServiceName, ServiceRow> {
+    let known = live.environment(&environment.name, |known| view::services(environment, Some(known)));
+    known.unwrap_or_else(|| view::services(environment, None))
+}
 
 /// The services that the filter lets through, and how many it does not.
 #[component]
 pub fn Services(environment: Seen<EnvironmentView>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
     let live = use_live();
-    let name = environment.with_untracked(|environment| environment.name.clone());
-    let rows = memo(move || {
-        let health = live.environment(&name, |environment| environment.health.clone());
-        environment.with(|environment| view::services(environment, health.as_ref()))
-    });
+    let rows = memo(move || environment.with(|environment| rows_of(live, environment)));
     let names = memo(move || {
         rows.with(|rows| {
             filter.with(|filter| {
@@ -48,6 +50,7 @@ fn service(name: ServiceName, rows: Seen<BTreeMap<ServiceName, ServiceRow>>) -> 
     };
     let status = memo(move || row.with(|row| row.as_ref()?.health.as_ref().map(|health| health.status)));
     let newer = memo(move || row.with(|row| row.as_ref().is_some_and(|row| row.newer)));
+    let drift = memo(move || row.with(|row| row.as_ref()?.drift));
     let version = memo(move || row.with(|row| row.as_ref()?.version.clone()));
     let replicas = memo(move || {
         row.with(|row| {
@@ -60,6 +63,7 @@ fn service(name: ServiceName, rows: Seen<BTreeMap<ServiceName, ServiceRow>>) -> 
             <HealthDot status/>
             <a class="name" href=format!("/services/{name}")>{name.to_string()}</a>
             {move || replicas.get().map(|replicas| view! { <span class="replicas">{replicas}</span> }.into_any())}
+            {move || drift.get().map(|word| view! { <Badge tone=Tone::Warn text="DRIFT" title=word/> }.into_any())}
             {move || newer.get().then(|| view! {
                 <Badge tone=Tone::Fresh text="NEWER" title="Another version than in the environment that comes next"/>
             }.into_any())}

@@ -19,6 +19,7 @@ use crate::view::{self, Tone};
 /// Says where another Release Manager leads, so that nothing can be changed from here.
 #[component]
 pub fn LeadNote(environment: EnvironmentName) -> impl IntoView {
+    let still: Option<Timestamp> = None;
     let live = use_live();
     let lead = {
         let environment = environment.clone();
@@ -30,8 +31,8 @@ pub fn LeadNote(environment: EnvironmentName) -> impl IntoView {
                 <section class="findings warn">
                     <h3><Icon symbol=Symbol::Warning/>"Read only"</h3>
                     <p class="wrap">
-                        {format!("Another Release Manager leads {environment}: {place} (seen since ")}
-                        <Age at=since/>
+                        {format!("Another Release Manager leads {environment}: {place} (seen for ")}
+                        <Elapsed from=since to=still/>
                         "). Stop one of the two."
                     </p>
                 </section>

@@ -8,7 +8,7 @@ use release_manager::views::Overview;
 
 use crate::app_data::use_overview;
 use crate::components::{
-    AfterView, Age, Badge, Elapsed, Empty, EvidenceView, Field, Icon, Loaded, Sha, Symbol, VersionText, Versions,
+    AfterView, Age, Badge, Elapsed, Empty, EvidenceView, Field, Icon, Loaded, Sha, Symbol, VersionText, Versions, words,
 };
 use crate::error::RpcError;
 use crate::pages::rollback_url;
@@ -67,13 +67,13 @@ fn Filters(asked: Memo<HistoryQuery>, overview: Resource<Result<Overview, RpcErr
                             asked.with(|asked| asked.service.as_ref().map(ToString::to_string).unwrap_or_default())
                         });
                         view! {
-                            {choice("environment", "Environment", "All environments", environments(known.as_ref()), environment)}
-                            {choice("service", "Service", "All services", services(known.as_ref()), service)}
+                            {choice("environment", "Environment", "All", environments(known.as_ref()), environment)}
+                            {choice("service", "Service", "All", services(known.as_ref()), service)}
                         }
                     }}
                 </Transition>
-                {choice("status", "Status", "Any status", statuses.to_vec(), status)}
-                {choice("cause", "Cause", "Any cause", causes.to_vec(), cause)}
+                {choice("status", "Status", "Any", statuses.to_vec(), status)}
+                {choice("cause", "Cause", "Any", causes.to_vec(), cause)}
                 {field("actor", "search", "By", text(|asked| &asked.actor))}
                 {field("from", "date", "From", text(|asked| &asked.from))}
                 {field("to", "date", "To", text(|asked| &asked.to))}
@@ -247,12 +247,12 @@ fn row_details(row: HistoryRow) -> impl IntoView {
                 {row.commit_sha.map(|sha| view! { <Field label="Commit"><Sha sha/></Field> })}
                 <Field label="Deployment"><a href=format!("/deployments/{id}")>{format!("Deployment {id}")}</a></Field>
             </dl>
-            {message.map(|message| view! { <p class="wrap">{message}</p> })}
+            {message.map(|message| view! { <p class="wrap">{words(&message)}</p> })}
+            {row.evidence.map(|evidence| view! { <EvidenceView evidence/> })}
+            {row.after.map(|after| view! { <AfterView after/> })}
             {back.map(|href| view! {
                 <a class="button small" href=href><Icon symbol=Symbol::History/>"Roll back to this…"</a>
             })}
-            {row.evidence.map(|evidence| view! { <EvidenceView evidence/> })}
-            {row.after.map(|after| view! { <AfterView after/> })}
         </div>
     }
 }

@@ -96,9 +96,16 @@ fn Services(everything: RwSignal<RollbackPlan>, chosen: Memo<BTreeSet<ServiceNam
         // The form does.
         choose: Callback::new(|_| ()),
     };
-    let summary = move || match chosen.with(BTreeSet::len) {
-        0 => "Everything goes back. Tick services to take back only those.".to_owned(),
-        number => format!("Only {} goes back.", view::count(number, "service", "services")),
+    let all = memo(move || comparison.with(|comparison| comparison.actions.len()));
+    let is_planned = comparison.with_untracked(|comparison| comparison.plan_hash.is_some());
+    let summary = move || match (chosen.with(BTreeSet::len), all.get()) {
+        (0, 0) if is_planned => "Nothing goes back: what runs is that release, as far as it is stored.".to_owned(),
+        (0, 0) => "There is no plan: below is why.".to_owned(),
+        (0, all) => {
+            let goes = view::count(all, "service goes", "services go");
+            format!("{goes} back. Tick services to take back only those.")
+        }
+        (number, _) => format!("Only {} back.", view::count(number, "service goes", "services go")),
     };
     view! {
         <form class="card" method="get" action=url data-follows="fields">

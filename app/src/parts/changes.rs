@@ -15,7 +15,7 @@ use super::fresh::{Answer, keep_fresh};
 use super::selection::Selection;
 use super::use_rights;
 use crate::components::{
-    ChangeTable, Choice, Empty, Findings, Icon, PlanDetails, Seen, Sha, SoakNotes, Symbol, follow, memo,
+    ChangeTable, Choice, Empty, Findings, Icon, PlanDetails, Seen, Sha, SoakNotes, Symbol, follow, memo, words,
 };
 use crate::error::{RpcError, RpcErrorKind};
 use crate::read::structures;
@@ -286,7 +286,7 @@ fn Plan(all: Choosing, refused: Seen<Option<String>>) -> impl IntoView {
                     <span class="muted"><span class="spinner"></span>"Planning…"</span>
                 }.into_any())}
             </header>
-            {move || refused.get().map(|message| view! { <p class="error-text wrap card-note">{message}</p> }.into_any())}
+            {move || refused.get().map(|message| view! { <p class="error-text wrap card-note">{words(&message)}</p> }.into_any())}
             <Findings tone=Tone::Bad title="This cannot be deployed" findings=blockers/>
             <Findings tone=Tone::Warn title="Worth knowing" findings=warnings/>
             {move || none.get().then(|| view! {

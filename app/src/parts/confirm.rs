@@ -12,7 +12,7 @@ use release_manager::views::Comparison;
 
 use super::changes::Choosing;
 use super::orders::{OrderForm, Refusals, refused};
-use crate::components::{Banner, Findings, Seen, Symbol, VersionText, Versions, each, follow, memo};
+use crate::components::{Banner, Findings, Seen, Symbol, VersionText, Versions, each, follow, memo, words};
 use crate::error::{RpcError, RpcErrorKind};
 use crate::rpc::Promote;
 use crate::view::{self, Tone};
@@ -188,7 +188,7 @@ fn refusal(error: RpcError) -> AnyView {
             let text = "Something has changed since you looked. This is the new plan: look at it again, then confirm.";
             (Tone::Warn, text.into_any())
         }
-        _ => (Tone::Bad, view! { <span class="wrap">{error.message}</span> }.into_any()),
+        _ => (Tone::Bad, view! { <span class="wrap">{words(&error.message)}</span> }.into_any()),
     };
     view! { <Banner tone symbol=Symbol::Warning>{text}</Banner> }.into_any()
 }

@@ -1,7 +1,9 @@
 //! The environments as releases flow through them, and what waits to be promoted.
 
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
-use release_manager::names::EnvironmentName;
+use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::views::{Comparison, Overview};
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +11,10 @@ use super::address::{use_address, use_around};
 use super::fresh::{Answer, keep_fresh};
 use crate::components::{
     ChangeTable, Empty, EnvironmentCard, Findings, Heading, Icon, Refused, Seen, SourceStrip, Symbol, each, follow,
-    memo,
+    memo, rows_of,
 };
 use crate::error::RpcError;
+use crate::live::use_live;
 use crate::read::structures;
 use crate::rpc;
 use crate::view::{self, ServiceFilter, ServiceState, Tone};
@@ -62,7 +65,7 @@ pub fn Dashboard(data: RwSignal<DashboardData>) -> impl IntoView {
         <Heading title="Dashboard" lead=Some(LEAD) actions=Some(actions)/>
         <SourceStrip poll_seconds/>
         <Pipeline data filter/>
-        <Promotions data/>
+        <Promotions data filter/>
     }
 }
 
@@ -170,7 +173,8 @@ fn Pipeline(data: RwSignal<DashboardData>, filter: RwSignal<ServiceFilter>) -> i
 }
 
 #[component]
-fn Promotions(data: RwSignal<DashboardData>) -> impl IntoView {
+fn Promotions(data: RwSignal<DashboardData>, filter: RwSignal<ServiceFilter>) -> impl IntoView {
+    let shown = shown(data, filter);
     let names = memo(move || {
         data.with(|data| data.waiting.iter().flatten().map(|comparison| comparison.to.clone()).collect::<Vec<_>>())
     });
@@ -181,7 +185,7 @@ fn Promotions(data: RwSignal<DashboardData>) -> impl IntoView {
     let draw = move |target: EnvironmentName| {
         let first = untrack(|| find(&target))?;
         let comparison = follow(first, move || find(&target));
-        Some(view! { <Promotion comparison/> })
+        Some(view! { <Promotion comparison shown/> })
     };
     view! {
         {each(move || names.get(), move |name| draw(name).into_any())}
@@ -189,8 +193,25 @@ fn Promotions(data: RwSignal<DashboardData>) -> impl IntoView {
     }
 }
 
+/// The services that the filter lets through in any environment.
+fn shown(data: RwSignal<DashboardData>, filter: RwSignal<ServiceFilter>) -> Seen<BTreeSet<ServiceName>> {
+    let live = use_live();
+    memo(move || {
+        let mut shown = BTreeSet::new();
+        data.with(|data| {
+            for environment in &data.overview.environments {
+                let rows = rows_of(live, environment);
+                filter.with(|filter| {
+                    shown.extend(rows.into_iter().filter(|(name, row)| filter.takes(name, row)).map(|(name, _)| name));
+                });
+            }
+        });
+        shown
+    })
+}
+
 #[component]
-fn Promotion(comparison: Seen<Comparison>) -> impl IntoView {
+fn Promotion(comparison: Seen<Comparison>, shown: Seen<BTreeSet<ServiceName>>) -> impl IntoView {
     let target = comparison.with_untracked(|comparison| comparison.to.clone());
     let heading = format!("changes-{target}");
     let labelled_by = heading.clone();
@@ -199,13 +220,13 @@ fn Promotion(comparison: Seen<Comparison>) -> impl IntoView {
             <header class="card-head">
                 <h2 id=heading>{format!("Changes to deploy to {target}")}</h2>
             </header>
-            <Waiting comparison/>
+            <Waiting comparison shown/>
         </section>
     }
 }
 
 #[component]
-fn Waiting(comparison: Seen<Comparison>) -> impl IntoView {
+fn Waiting(comparison: Seen<Comparison>, shown: Seen<BTreeSet<ServiceName>>) -> impl IntoView {
     let (from, to) = comparison.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
     let number = memo(move || comparison.with(|comparison| view::changed(comparison).len()));
     let href = format!("/changes/{to}");
@@ -218,7 +239,7 @@ fn Waiting(comparison: Seen<Comparison>) -> impl IntoView {
         number => format!("{} in {from} that {to} does not have.", view::count(number, "change", "changes")),
     };
     view! {
-        <ChangeTable comparison/>
+        <ChangeTable comparison shown/>
         <Findings tone=Tone::Bad title="This cannot be deployed" findings=blockers/>
         <footer class="card-foot">
             <p class="muted">{move || caption()}</p>
@@ -227,10 +248,16 @@ fn Waiting(comparison: Seen<Comparison>) -> impl IntoView {
             } else if number.get() == 0 {
                 view! { <span class="done"><Icon symbol=Symbol::Check/>"Nothing to deploy"</span> }.into_any()
             } else {
+                // What cannot be deployed as a whole may be in part.
+                let (class, text) = if blockers.with(Vec::is_empty) {
+                    ("button primary", format!("Deploy to {to_name}…"))
+                } else {
+                    ("button", format!("Look at the changes to {to_name}"))
+                };
                 view! {
-                    <a class="button primary" href=href.clone()>
+                    <a class=class href=href.clone()>
                         <Icon symbol=Symbol::Promote/>
-                        {format!("Deploy to {to_name}…")}
+                        {text}
                     </a>
                 }.into_any()
             }}

@@ -12,7 +12,7 @@ use super::fresh::{Answer, keep_fresh};
 use super::lines::Lines;
 use super::orders::{OrderForm, RefusedOrder};
 use super::use_rights;
-use crate::components::{Age, Badge, Elapsed, Field, Icon, Seen, Sha, Steps, Symbol, memo};
+use crate::components::{Age, Badge, Elapsed, Field, Icon, Seen, Sha, Steps, Symbol, memo, words};
 use crate::live::use_live;
 use crate::rpc::{self, Cancel, Retry};
 use crate::view;
@@ -146,14 +146,14 @@ fn Notes(told: Told) -> impl IntoView {
         {move || error.get().map(|message| view! {
             <section class="findings bad">
                 <h2><Icon symbol=Symbol::Warning/>"Why it ended"</h2>
-                <p class="wrap">{message}</p>
+                <p class="wrap">{words(&message)}</p>
             </section>
         }.into_any())}
         {move || (!notes.with(Vec::is_empty)).then(|| view! {
             <section class="findings warn">
                 <h2><Icon symbol=Symbol::Info/>"Worth knowing"</h2>
                 <ul>
-                    {notes.get().into_iter().map(|note| view! { <li class="wrap">{note}</li> }).collect_view()}
+                    {notes.get().into_iter().map(|note| view! { <li class="wrap">{words(&note)}</li> }).collect_view()}
                 </ul>
             </section>
         }.into_any())}
@@ -209,7 +209,7 @@ fn Again(told: Told) -> impl IntoView {
                     <input type="hidden" name="environment" value=environment.to_string()/>
                     <button class="button" type="submit">
                         <Icon symbol=Symbol::Retry/>
-                        "Deploy the newest revision again"
+                        "Retry the newest revision"
                     </button>
                 </OrderForm>
             }

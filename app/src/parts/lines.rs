@@ -7,7 +7,7 @@ use release_manager::deployment::Status;
 use release_manager::names::ServiceName;
 
 use super::deployment::Told;
-use crate::components::{AfterView, Badge, EvidenceView, Seen, Versions, Watching, each, memo};
+use crate::components::{AfterView, Badge, EvidenceView, Seen, Versions, Watching, each, memo, words};
 use crate::view::{self, ServiceLine};
 
 /// Every service that is touched.
@@ -46,7 +46,7 @@ fn line(name: &ServiceName, lines: Seen<BTreeMap<ServiceName, ServiceLine>>, tol
                 {move || state.get().map(|(word, tone)| view! { <Badge tone text=word/> }.into_any())}
             </div>
             {bar(name, line)}
-            {move || message.get().map(|message| view! { <p class="line-message wrap">{message}</p> }.into_any())}
+            {move || message.get().map(|message| view! { <p class="line-message wrap">{words(&message)}</p> }.into_any())}
             {proof(line)}
             <Watching deployment=told.id service=name.clone()/>
             {after(name, told)}

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use release_manager::names::EnvironmentName;
 use serde::Serialize;
 
-use crate::components::{Seen, memo};
+use crate::components::{Seen, memo, words};
 use crate::error::RpcError;
 use crate::read::structures;
 
@@ -65,7 +65,7 @@ pub fn RefusedOrder(
     });
     view! {
         {move || here.get().map(|error| view! {
-            <p class="error-text wrap" role="alert">{error.message}</p>
+            <p class="error-text wrap" role="alert">{words(&error.message)}</p>
         })}
     }
 }

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 use release_manager::live::Problem;
+use release_manager::time::Timestamp;
 
-use crate::components::{Age, Banner, Icon, Sha, Symbol, memo};
+use crate::components::{Age, Banner, Elapsed, Icon, Sha, Symbol, memo, words};
 use crate::live::use_live;
 use crate::view::{self, Tone};
 
@@ -18,7 +19,7 @@ pub fn SourceLine() -> impl IntoView {
     let checked = memo(move || live.read(|live| live.source.checked_at).flatten());
     let head = memo(move || live.read(|live| live.source.head.as_ref().map(|head| head.sha.clone())).flatten());
     let class = memo(move || match live.read(|live| live.source.problem.is_some()) {
-        Some(true) => "dot bad",
+        Some(true) => "dot warn",
         Some(false) => "dot good",
         None => "dot idle",
     });
@@ -50,12 +51,15 @@ pub fn Problems() -> impl IntoView {
 }
 
 fn banner(tone: Tone, title: &'static str, problem: Problem) -> AnyView {
+    let still: Option<Timestamp> = None;
     view! {
         <Banner tone symbol=Symbol::Warning>
             <strong>{title}</strong>
-            // No age: the region is told aloud, as a whole, whenever something in it changes.
-            {format!(" (since {}): ", view::absolute(problem.since))}
-            <span class="wrap">{problem.message}</span>
+            // The region is told aloud, as a whole, whenever something in it changes: what ticks is for eyes alone.
+            <span aria-hidden="true">" for " <Elapsed from=problem.since to=still/></span>
+            <span class="sr-only">{format!(" since {}", view::absolute(problem.since))}</span>
+            ". "
+            <span class="wrap">{words(&problem.message)}</span>
         </Banner>
     }
     .into_any()

@@ -21,6 +21,8 @@ pub enum ServiceState {
     Troubled,
     /// Another version than in the environment that comes next.
     Newer,
+    /// Somebody else has changed it.
+    Drifted,
     /// On its way.
     Progressing,
     /// Well.
@@ -29,13 +31,14 @@ pub enum ServiceState {
 
 impl ServiceState {
     /// All, in the order in which people are shown them.
-    pub const ALL: [Self; 4] = [Self::Troubled, Self::Newer, Self::Progressing, Self::Healthy];
+    pub const ALL: [Self; 5] = [Self::Troubled, Self::Newer, Self::Drifted, Self::Progressing, Self::Healthy];
 
     /// The word in the URL.
     pub fn word(self) -> &'static str {
         match self {
             Self::Troubled => "troubled",
             Self::Newer => "newer",
+            Self::Drifted => "drifted",
             Self::Progressing => "progressing",
             Self::Healthy => "healthy",
         }
@@ -51,6 +54,7 @@ impl ServiceState {
         match self {
             Self::Troubled => "Not healthy",
             Self::Newer => "Newer than the next",
+            Self::Drifted => "Drifted",
             Self::Progressing => "Progressing",
             Self::Healthy => "Healthy",
         }
@@ -61,6 +65,7 @@ impl ServiceState {
         match self {
             Self::Troubled => status != Some(HealthStatus::Healthy),
             Self::Newer => row.newer,
+            Self::Drifted => row.drift.is_some(),
             Self::Progressing => status == Some(HealthStatus::Progressing),
             Self::Healthy => status == Some(HealthStatus::Healthy),
         }
@@ -124,13 +129,14 @@ mod tests {
 
     #[test]
     fn a_service_is_shown_by_letters_and_state() {
-        let row = ServiceRow { version: None, newer: true, health: None };
+        let row = ServiceRow { version: None, newer: true, health: None, drift: Some("Missing") };
         let name = "Grafana".parse().unwrap();
         for (letters, state, shown) in [
             ("", None, true),
             ("graf", None, true),
             ("loki", None, false),
             ("", Some(ServiceState::Newer), true),
+            ("", Some(ServiceState::Drifted), true),
             ("", Some(ServiceState::Healthy), false),
             ("", Some(ServiceState::Troubled), true),
         ] {

@@ -131,7 +131,7 @@ impl HistoryQuery {
             deployment: None,
             status: self.status,
             cause: self.cause,
-            actor: (!self.actor.is_empty()).then(|| self.actor.clone().into()),
+            actor: (!self.actor.is_empty()).then(|| super::actor_named(&self.actor)),
             since: day(&self.from),
             until: day(&self.to).map(|day| Timestamp::from_millis(day.as_millis() + DAY_MILLIS)),
             before: self.before,
@@ -171,6 +171,12 @@ mod tests {
         let filter = asked.filter();
         assert_eq!(filter.until.unwrap().as_millis() - filter.since.unwrap().as_millis(), DAY_MILLIS);
         assert!(asked.export_url("csv").ends_with("&format=csv"));
+    }
+
+    #[test]
+    fn a_person_without_a_name_is_found_by_what_people_are_told() {
+        let asked = HistoryQuery::of(&query(&[("actor", &crate::view::actor(&"manual".to_owned().into()))]));
+        assert_eq!(asked.filter().actor, Some("manual".to_owned().into()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod log;
 mod outcomes;
 mod places;
 mod progress;
+mod sentence;
 mod span;
 mod time;
 mod versions;
@@ -19,9 +20,12 @@ pub use log::{LOG_LINES, Log, LogLine, make_room};
 pub use outcomes::{Stands, ended};
 pub use places::{Place, matching, places};
 pub use progress::{ServiceLine, counts, lines, percent, steps};
+pub use sentence::{grouped, parts, reason, sentence, short_digest};
 pub use span::Span;
 pub use time::{absolute, age, date, day, duration, short};
 pub use versions::{Bump, bump, compare_url, short_version};
+#[cfg(feature = "ssr")]
+pub use words::actor_named;
 pub use words::{
     actor, cause, cause_kind, change, drift, failure, health, mode, phase, roll_up, soak, status, status_sentence,
     step, step_state, verdict, verdict_message,
@@ -30,7 +34,8 @@ pub use words::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use release_manager::diff::ChangeType;
-use release_manager::health::{EnvironmentHealth, ServiceHealth};
+use release_manager::health::ServiceHealth;
+use release_manager::live::LiveEnvironment;
 use release_manager::names::ServiceName;
 use release_manager::release::ServiceVersion;
 use release_manager::views::{Comparison, EnvironmentView};
@@ -88,24 +93,29 @@ pub struct ServiceRow {
     pub newer: bool,
     /// How it is; `None` while nobody has looked, or where it does not run.
     pub health: Option<ServiceHealth>,
+    /// How somebody else has made it differ from the release, in a word.
+    pub drift: Option<&'static str>,
 }
 
 /// Every service that an environment should run or does run.
-pub fn services(
-    environment: &EnvironmentView,
-    health: Option<&EnvironmentHealth>,
-) -> BTreeMap<ServiceName, ServiceRow> {
+pub fn services(environment: &EnvironmentView, live: Option<&LiveEnvironment>) -> BTreeMap<ServiceName, ServiceRow> {
     let mut rows = BTreeMap::new();
     for (name, version) in environment.release.iter().flat_map(|release| &release.services) {
         let version = Some(version.version.to_string());
-        rows.insert(name.clone(), ServiceRow { version, newer: environment.newer.contains(name), health: None });
+        let newer = environment.newer.contains(name);
+        rows.insert(name.clone(), ServiceRow { version, newer, health: None, drift: None });
     }
-    for (name, health) in health.into_iter().flat_map(|health| &health.services) {
+    for (name, health) in live.into_iter().flat_map(|live| &live.health.services) {
         let row = rows.entry(name.clone()).or_insert_with(|| {
             let version = ServiceVersion::of_image(&health.image).map(|read| read.version.to_string());
-            ServiceRow { version, newer: false, health: None }
+            ServiceRow { version, newer: false, health: None, drift: None }
         });
         row.health = Some(health.clone());
+    }
+    for (name, drift) in live.into_iter().flat_map(|live| &live.watched.drift.services) {
+        if let Some(row) = rows.get_mut(name) {
+            row.drift = Some(words::drift(drift).word);
+        }
     }
     rows
 }
@@ -149,6 +159,7 @@ pub fn title(name: &str) -> String {
 mod tests {
     use release_manager::diff::ServiceChange;
     use release_manager::views::PlannedAction;
+    use release_manager::watched::ServiceDrift;
 
     use super::*;
 
@@ -169,6 +180,31 @@ mod tests {
         ] {
             assert_eq!(field(path), expected);
         }
+    }
+
+    #[test]
+    fn a_service_that_somebody_else_has_changed_is_marked_in_its_row() {
+        let environment: EnvironmentView = serde_json::from_value(serde_json::json!({
+            "name": "prod", "mode": "manual", "stack": "homelab", "promotes_from": null, "release": null,
+            "deployed_at": null, "deployed_by": null, "newer": [],
+        }))
+        .unwrap();
+        let health = |status: &str| {
+            serde_json::json!({
+                "status": status, "running": 1, "desired": 1, "error": null, "running_since": null,
+                "image": "web:1", "restarts": 0, "unreachable": 0,
+            })
+        };
+        let mut live: LiveEnvironment = serde_json::from_value(serde_json::json!({
+            "health": { "checked_at": null, "services": { "web": health("healthy"), "db": health("healthy") } },
+            "deployment": null, "problem": null, "hold": null,
+        }))
+        .unwrap();
+        live.watched.drift.services.insert("web".parse().unwrap(), ServiceDrift::Foreign);
+        let rows = services(&environment, Some(&live));
+        let marked: Vec<_> =
+            rows.iter().filter(|(_, row)| row.drift.is_some()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(marked, ["web"]);
     }
 
     #[test]

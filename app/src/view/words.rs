@@ -104,9 +104,19 @@ pub fn cause_kind(kind: CauseKind) -> &'static str {
     }
 }
 
+/// The name that history has for a person where nobody has to log in, and what people are told instead.
+const UNNAMED: (&str, &str) = ("manual", "somebody");
+
 /// Who.
 pub fn actor(actor: &Actor) -> String {
-    actor.to_string()
+    let name = actor.to_string();
+    if name == UNNAMED.0 { UNNAMED.1.to_owned() } else { name }
+}
+
+/// Who is meant by what people are told.
+#[cfg(feature = "ssr")]
+pub fn actor_named(text: &str) -> Actor {
+    if text == UNNAMED.1 { UNNAMED.0 } else { text }.to_owned().into()
 }
 
 /// What a step does.
