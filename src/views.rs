@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Deployment, HistoryRow};
-use crate::diff::{FieldChange, Finding, ServiceChange};
+use crate::diff::{ChangeType, FieldChange, Finding, ServiceChange};
 use crate::live::Progress;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
@@ -68,6 +68,13 @@ pub struct Comparison {
     pub from_sha: Option<CommitSha>,
     /// The revision that it would get.
     pub to_sha: Option<CommitSha>,
+    /// The oldest revision at which `to` has proved one of the services that would change: what was committed since then is
+    /// new to it. `None` where nothing would change, or where none of them was deployed.
+    #[serde(default)]
+    pub commits_from: Option<CommitSha>,
+    /// The newest revision at which `from` has proved one of them.
+    #[serde(default)]
+    pub commits_to: Option<CommitSha>,
     /// What would be done to each service that is touched.
     pub actions: BTreeMap<ServiceName, PlannedAction>,
     /// What forbids it.
@@ -80,6 +87,20 @@ pub struct Comparison {
     /// How every version has stood in `from` so far.
     #[serde(default)]
     pub soak: BTreeMap<ServiceName, Soak>,
+}
+
+impl Comparison {
+    /// The services that would change: their version, or only how they run.
+    pub fn changed(&self) -> BTreeSet<ServiceName> {
+        let differs = |change: &&ServiceChange| {
+            change.change_type != ChangeType::NoChange || self.actions.contains_key(&change.service)
+        };
+        let mut changed = BTreeSet::new();
+        for change in self.changes.iter().filter(differs) {
+            changed.insert(change.service.clone());
+        }
+        changed
+    }
 }
 
 /// What a rollback would do.

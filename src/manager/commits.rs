@@ -40,13 +40,14 @@ impl Manager {
 }
 
 impl Inner {
-    /// The newest revision, and those that the environments have.
+    /// The newest revision, and those that the environments have, be it for some services only.
     async fn standing(&self) -> Result<BTreeSet<CommitSha>, ManagerError> {
         let head = self.board.subscribe().borrow().source.head.as_ref().map(|head| head.sha.clone());
         let mut standing: BTreeSet<CommitSha> = head.into_iter().collect();
         for environment in self.settings.pipeline.environments() {
-            let current = self.ports.ledger.current(&environment.name).await?;
-            standing.extend(current.and_then(|current| current.release.revision).map(|revision| revision.sha));
+            let Some(release) = self.proven_release(&environment.name).await? else { continue };
+            let all = release.elsewhere.into_values().flatten().chain(release.revision);
+            standing.extend(all.map(|revision| revision.sha));
         }
         Ok(standing)
     }

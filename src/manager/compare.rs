@@ -91,6 +91,8 @@ impl Sides {
             changes: diff(&self.running(), &self.proven()),
             from_sha: running.map(|revision| revision.sha.clone()),
             to_sha: self.revision().map(|revision| revision.sha.clone()),
+            commits_from: None,
+            commits_to: None,
             actions: BTreeMap::new(),
             blockers: Vec::new(),
             warnings: Vec::new(),
@@ -112,12 +114,17 @@ impl Manager {
         let sides = self.inner.sides(environment).await?;
         let mut comparison = sides.comparison(target);
         match self.inner.candidate(environment, &sides, services).await {
-            Ok(candidate) => show(&mut comparison, &candidate.plan),
+            Ok(candidate) => sides.show(&mut comparison, &candidate.plan),
             Err(error @ (ManagerError::UnknownService(_) | ManagerError::Ledger(_))) => return Err(error),
             Err(error) => comparison.blockers.push(Finding { service: None, message: error.to_string() }),
         }
         if let Err(held) = self.inner.not_held(target) {
             comparison.blockers.push(Finding { service: None, message: held.to_string() });
+        }
+        if let Some(id) = self.inner.board.running(target) {
+            let message =
+                format!("deployment {id} is under way in {target}: what it brings counts once it has succeeded");
+            comparison.warnings.push(Finding { service: None, message });
         }
         Ok(comparison)
     }
@@ -139,7 +146,7 @@ impl Manager {
         let mut candidate = inner.candidate(environment, &sides, services.as_ref()).await?;
         if seen.is_some_and(|seen| seen != candidate.plan.hash()) {
             let mut comparison = sides.comparison(target);
-            show(&mut comparison, &candidate.plan);
+            sides.show(&mut comparison, &candidate.plan);
             return Err(ManagerError::Stale(Box::new(comparison)));
         }
         // Only now: a page that shows the plan does not wait for registries.
@@ -230,6 +237,19 @@ impl Inner {
 }
 
 impl Sides {
+    /// Puts a plan into a comparison, with the revisions between which its services were changed.
+    fn show(&self, comparison: &mut Comparison, plan: &Plan) {
+        show(comparison, plan);
+        let changed = comparison.changed();
+        // They are compared with each other only, and only to tell people where to begin to read.
+        let of_target = changed.iter().filter_map(|service| self.target.as_ref()?.release.revision_of(service));
+        let oldest = of_target.min_by_key(|revision| revision.committed_at);
+        let of_origin = changed.iter().filter_map(|service| self.revision_of(service));
+        let newest = of_origin.max_by_key(|revision| revision.committed_at);
+        comparison.commits_from = oldest.map(|revision| revision.sha.clone());
+        comparison.commits_to = newest.map(|revision| revision.sha.clone());
+    }
+
     /// Nobody can choose what neither side runs and the files do not want.
     fn must_know(&self, services: Option<&BTreeSet<ServiceName>>, wanted: &Versions) -> Result<(), ManagerError> {
         let (running, proven) = (self.running(), self.proven());

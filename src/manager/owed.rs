@@ -98,11 +98,18 @@ impl Inner {
                 found.and_then(|found| image_of(&found.spec)) != Some(stood.version.image.as_str())
             }
         };
+        // What is written by a deployment that is under way has its verdict from that one.
+        let running = self.board.running(&environment.name);
+        let is_under_way = |service: &ServiceName| {
+            let found = live.services.get(&environment.stack.scope(service));
+            running.is_some() && found.and_then(|found| plan::written_by(&found.spec)) == running
+        };
         let left = plan.actions.iter().filter_map(|action| match &action.kind {
             ActionKind::LeaveService { service, .. } => Some(service),
             _ => None,
         });
-        let strayed = left.filter(|service| is_strayed(service) && !is_job(environment, live, service));
+        let strayed =
+            left.filter(|service| is_strayed(service) && !is_under_way(service) && !is_job(environment, live, service));
         let version = |service| standing.services.get(service).map(|stood| stood.version.version.clone());
         Ok(strayed.map(|service| (service.clone(), version(service))).collect())
     }

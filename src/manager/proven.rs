@@ -1,14 +1,13 @@
 //! What success has proved of an environment, rendered as it was: service by service, as a deployment may have succeeded
 //! for some services only, or have been for some only.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inner, ManagerError};
-use crate::names::{DeploymentId, ServiceName};
+use crate::names::{DeploymentId, EnvironmentName, ServiceName};
 use crate::pipeline::Environment;
 use crate::plan::{self, Part, compose};
-use crate::ports::{LedgerError, Standing};
+use crate::ports::{LedgerError, ReleaseFilter, Standing};
 use crate::release::Release;
 use crate::stack::Stack;
 
@@ -37,26 +36,11 @@ impl Inner {
         before: Option<DeploymentId>,
     ) -> Result<Option<Proven>, ManagerError> {
         let Some(standing) = self.ports.ledger.standing(&environment.name, before).await? else { return Ok(None) };
-        let tellers = standing.services.values().filter_map(|stood| stood.told_by);
         let mut told: BTreeMap<DeploymentId, (Release, Stack)> = BTreeMap::new();
-        for id in tellers.chain(standing.success) {
-            if let Entry::Vacant(place) = told.entry(id) {
-                place.insert(self.ports.ledger.release_of(id).await?.ok_or_else(|| gone(id))?);
-            }
+        for id in standing.tellers() {
+            told.insert(id, self.ports.ledger.release_of(id).await?.ok_or_else(|| gone(id))?);
         }
-        // The newest revision that wants the same stands for the one that was deployed.
-        if let Some((id, noted)) = standing.success.zip(standing.noted.clone())
-            && let Some((release, _)) = told.get_mut(&id)
-        {
-            release.revision = Some(noted);
-        }
-        let newest = told.values().next_back();
-        let revision = newest.and_then(|(release, _)| release.revision.clone());
-        let services = standing.services.iter().map(|(name, stood)| {
-            let teller = stood.told_by.and_then(|id| told.get(&id));
-            let own = teller.and_then(|(release, _)| release.revision_of(name).cloned());
-            (name.clone(), (stood.version.clone(), own))
-        });
+        let release = standing.release(|id| told.get(&id).map(|(release, _)| release));
         let parts: Vec<Part<'_>> = told
             .iter()
             .rev()
@@ -66,11 +50,45 @@ impl Inner {
             })
             .collect();
         let stack = standing.pinned(&compose(&environment.stack, &parts));
-        Ok(Some(Proven { release: Release::mixed(revision, services), stack }))
+        Ok(Some(Proven { release, stack }))
+    }
+
+    /// The release of [`Inner::proven`] alone: it costs no rendered stack.
+    pub(super) async fn proven_release(&self, name: &EnvironmentName) -> Result<Option<Release>, ManagerError> {
+        let ledger = &self.ports.ledger;
+        let Some(standing) = ledger.standing(name, None).await? else { return Ok(None) };
+        let mut told: BTreeMap<DeploymentId, Release> = BTreeMap::new();
+        for id in standing.tellers() {
+            let filter =
+                ReleaseFilter { environment: None, before: Some(DeploymentId(id.0.saturating_add(1))), limit: 1 };
+            let found = ledger.releases(&filter).await?.pop().filter(|found| found.deployment == id);
+            told.insert(id, found.ok_or_else(|| gone(id))?.release);
+        }
+        Ok(Some(standing.release(|id| told.get(&id))))
     }
 }
 
 impl Standing {
+    /// The deployments that tell how something was rendered, or at which revision.
+    fn tellers(&self) -> BTreeSet<DeploymentId> {
+        self.services.values().filter_map(|stood| stood.told_by).chain(self.success).collect()
+    }
+
+    /// Every service with the revision at which it was proved, as the deployments that tell of them know it.
+    fn release<'a>(&self, told: impl Fn(DeploymentId) -> Option<&'a Release>) -> Release {
+        // The newest revision that wants the same stands for the one that was deployed.
+        let noted = |id: DeploymentId| self.noted.as_ref().filter(|_| self.success == Some(id));
+        let revision_of = |id| noted(id).or_else(|| told(id)?.revision.as_ref()).cloned();
+        let services = self.services.iter().map(|(name, stood)| {
+            let own = stood.told_by.and_then(|id| match told(id)?.elsewhere.get(name) {
+                Some(own) => own.clone(),
+                None => revision_of(id),
+            });
+            (name.clone(), (stood.version.clone(), own))
+        });
+        Release::mixed(self.tellers().last().copied().and_then(revision_of), services)
+    }
+
     /// The stack with the images that success has proved: a deployment that left a service alone may have stored it by
     /// its tag only.
     pub(super) fn pinned(&self, stack: &Stack) -> Stack {

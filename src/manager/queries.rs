@@ -22,7 +22,15 @@ impl Manager {
         let known = self.inner.settings.pipeline.environments();
         let mut currents = Vec::with_capacity(known.len());
         for environment in known {
-            currents.push((environment, self.inner.ports.ledger.current(&environment.name).await?));
+            let current = match self.inner.ports.ledger.current(&environment.name).await? {
+                // It may run its revision in part only.
+                Some(current) => {
+                    let release = self.inner.proven_release(&environment.name).await?.unwrap_or(current.release);
+                    Some(Current { release, ..current })
+                }
+                None => None,
+            };
+            currents.push((environment, current));
         }
         let environments = currents
             .iter()

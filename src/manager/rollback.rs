@@ -112,6 +112,8 @@ impl Restored {
             from: environment.name.clone(),
             to: environment.name.clone(),
             changes: diff(&only(self.running()), &only(self.release.services.clone())),
+            commits_from: None,
+            commits_to: None,
             from_sha: now.map(|revision| revision.sha.clone()),
             to_sha: self.release.revision.as_ref().map(|revision| revision.sha.clone()),
             actions: BTreeMap::new(),

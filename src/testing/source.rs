@@ -67,7 +67,8 @@ impl FakeSource {
         }
         let sha: CommitSha = format!("{:040x}", state.commits.len() + 1).parse().expect("40 hex digits");
         let author = "Fay".to_owned();
-        let committed_at = Timestamp::from_millis(0);
+        let minutes = i64::try_from(state.commits.len()).unwrap_or(i64::MAX);
+        let committed_at = Timestamp::from_millis(minutes.saturating_mul(60_000));
         let revision = Revision { sha: sha.clone(), author, committed_at, message: message.to_owned() };
         state.head = Some(state.commits.len());
         state.commits.push(Commit { revision, tree, parent, lost: false });

@@ -5,12 +5,12 @@ use leptos::server_fn::ServerFn;
 use release_manager::access::Operation;
 use release_manager::deployment::Status;
 use release_manager::live::Problem;
-use release_manager::names::EnvironmentName;
+use release_manager::names::{CommitSha, EnvironmentName, ServiceName};
 use release_manager::pipeline::Mode;
 use release_manager::time::Timestamp;
 use release_manager::views::EnvironmentView;
 
-use super::basics::{Age, Badge, Commit, Elapsed, words};
+use super::basics::{Age, Badge, Commit, Elapsed, Sha, words};
 use super::hold::HoldNotice;
 use super::icon::{Icon, Symbol};
 use super::progress::ProgressLink;
@@ -21,6 +21,9 @@ use crate::live::use_live;
 use crate::parts::{OrderForm, RefusedOrder, use_around, use_rights};
 use crate::rpc::{self, Retry, SyncNow};
 use crate::view::{self, ServiceFilter, Tone};
+
+/// So many services are named without being asked for.
+const FEW: usize = 4;
 
 /// An environment's card.
 #[component]
@@ -76,6 +79,9 @@ fn Running(environment: Seen<EnvironmentView>) -> impl IntoView {
     let revision = memo(move || {
         environment.with(|environment| environment.release.as_ref().map(|release| release.revision.clone()))
     });
+    let parts = memo(move || {
+        environment.with(|environment| environment.release.as_ref().map(view::in_part).unwrap_or_default())
+    });
     let adopted = memo(move || revision.with(|revision| matches!(revision, Some(None))));
     let deployed =
         memo(move || environment.with(|environment| environment.deployed_at.zip(environment.deployed_by.clone())));
@@ -102,6 +108,7 @@ fn Running(environment: Seen<EnvironmentView>) -> impl IntoView {
                 }.into_any(),
                 None => view! { <p class="muted">"Nothing has been deployed yet."</p> }.into_any(),
             }}
+            {move || parts.with(|parts| !parts.is_empty()).then(|| in_part(parts.get()))}
             {move || deployed.get().map(|(at, by)| view! {
                 <p class="muted">
                     {move || if adopted.get() { "First seen " } else { "Deployed " }} <Age at/>
@@ -123,6 +130,26 @@ fn Running(environment: Seen<EnvironmentView>) -> impl IntoView {
             })}
         </div>
     }
+}
+
+/// Says that the revision above stands for some services only, and where the others are.
+fn in_part(parts: Vec<(Option<CommitSha>, Vec<ServiceName>)>) -> AnyView {
+    let number = parts.iter().map(|(_, services)| services.len()).sum();
+    let parts = parts.into_iter().map(|(sha, services)| {
+        let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+        let place = match sha {
+            Some(sha) => view! { <Sha sha/> }.into_any(),
+            None => "as adopted".into_any(),
+        };
+        view! { <li>{place}": " {names.join(", ")}</li> }.into_any()
+    });
+    view! {
+        <details class="in-part" open={number <= FEW}>
+            <summary>{format!("In part: {} of another revision", view::count(number, "service is", "services are"))}</summary>
+            <ul>{parts.collect::<Vec<_>>()}</ul>
+        </details>
+    }
+    .into_any()
 }
 
 /// Asks for the newest revision now, where releases follow the source. With scripts the outcome is said in the corner.

@@ -63,7 +63,7 @@ impl ChangesData {
 impl Waiting {
     async fn ask(target: EnvironmentName) -> Result<Self, RpcError> {
         let everything = rpc::compare(target, true, Vec::new()).await?;
-        let range = everything.from_sha.clone().zip(everything.to_sha.clone()).filter(|(from, to)| from != to);
+        let range = everything.commits_from.clone().zip(everything.commits_to.clone()).filter(|(from, to)| from != to);
         let commits = match range {
             // What cannot be said does not keep anybody from promoting.
             Some((from, to)) => rpc::commits(from, to).await.ok(),
@@ -75,7 +75,7 @@ impl Waiting {
 
 impl Planned {
     async fn ask(target: &EnvironmentName, selection: &Selection, everything: &Comparison) -> Result<Self, RpcError> {
-        let changed = view::changed(everything);
+        let changed = everything.changed();
         let chosen = selection.among(&changed);
         let plan = if chosen == changed {
             Some(Ok(everything.clone()))
@@ -123,7 +123,7 @@ pub fn Changes(data: RwSignal<ChangesData>) -> impl IntoView {
     });
     let everything = memo(move || data.with(|data| data.waiting.everything.clone()));
     follow_changes(data, everything, selection);
-    let changed = memo(move || everything.with(view::changed));
+    let changed = memo(move || everything.with(Comparison::changed));
     let chosen = memo(move || changed.with(|changed| selection.with(|selection| selection.among(changed))));
     // A plan is shown only while it is the plan of what is chosen.
     let pending = memo(move || data.with(|data| chosen.with(|chosen| data.planned.chosen != *chosen)));

@@ -73,7 +73,7 @@ fn as_opened(now: Choosing, confirming: RwSignal<bool>, refusals: Option<Refusal
     let everything = memo(move || opened.with(|(everything, ..)| everything.clone()));
     Choosing {
         everything,
-        changed: memo(move || everything.with(view::changed)),
+        changed: memo(move || everything.with(Comparison::changed)),
         chosen: memo(move || opened.with(|(_, chosen, _)| chosen.clone())),
         plan: memo(move || opened.with(|(.., plan)| plan.clone())),
         ..now

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::address::{use_address, use_around};
 use super::fresh::{Answer, keep_fresh};
 use crate::components::{
-    ChangeTable, Empty, EnvironmentCard, Findings, Heading, Icon, Refused, Seen, SourceStrip, Symbol, each, follow,
-    memo, rows_of,
+    ChangeTable, Empty, EnvironmentCard, Findings, Heading, Icon, Refused, Seen, SoakNotes, SourceStrip, Symbol, each,
+    follow, memo, rows_of,
 };
 use crate::error::RpcError;
 use crate::live::use_live;
@@ -228,7 +228,8 @@ fn Promotion(comparison: Seen<Comparison>, shown: Seen<BTreeSet<ServiceName>>) -
 #[component]
 fn Waiting(comparison: Seen<Comparison>, shown: Seen<BTreeSet<ServiceName>>) -> impl IntoView {
     let (from, to) = comparison.with_untracked(|comparison| (comparison.from.clone(), comparison.to.clone()));
-    let number = memo(move || comparison.with(|comparison| view::changed(comparison).len()));
+    let services = memo(move || comparison.with(|comparison| comparison.changed().into_iter().collect::<Vec<_>>()));
+    let number = memo(move || services.with(Vec::len));
     let href = format!("/changes/{to}");
     let to_name = to.to_string();
     let planned = memo(move || comparison.with(|comparison| comparison.plan_hash.is_some()));
@@ -241,6 +242,7 @@ fn Waiting(comparison: Seen<Comparison>, shown: Seen<BTreeSet<ServiceName>>) -> 
     view! {
         <ChangeTable comparison shown/>
         <Findings tone=Tone::Bad title="This cannot be deployed" findings=blockers/>
+        <SoakNotes comparison services/>
         <footer class="card-foot">
             <p class="muted">{move || caption()}</p>
             {move || if number.get() == 0 && !planned.get() {

@@ -81,7 +81,8 @@ structures! {
     Release { revision, services; or elsewhere }
     Revision { sha, author, committed_at, message }
     ServiceVersion { version, image }
-    Comparison { from, to, changes, from_sha, to_sha, actions, blockers, warnings, plan_hash; or soak }
+    Comparison { from, to, changes, from_sha, to_sha, actions, blockers, warnings, plan_hash; or soak, commits_from,
+        commits_to }
     PlannedAction { verb, reason, fields }
     ServiceChange { service, from, to, change_type }
     FieldChange { field, from, to }

@@ -31,13 +31,12 @@ pub use words::{
     step, step_state, verdict, verdict_message,
 };
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use release_manager::diff::ChangeType;
-use release_manager::health::ServiceHealth;
+use release_manager::health::{EnvironmentHealth, ServiceHealth};
 use release_manager::live::LiveEnvironment;
-use release_manager::names::ServiceName;
-use release_manager::release::ServiceVersion;
+use release_manager::names::{CommitSha, ServiceName};
+use release_manager::release::{Release, ServiceVersion};
 use release_manager::views::{Comparison, EnvironmentView};
 
 /// The feeling of a word: its colour, in CSS.
@@ -120,16 +119,17 @@ pub fn services(environment: &EnvironmentView, live: Option<&LiveEnvironment>) -
     rows
 }
 
-/// The services that a promotion would change: their version, or only how they run.
-pub fn changed(comparison: &Comparison) -> BTreeSet<ServiceName> {
-    let differs = |change: &&release_manager::diff::ServiceChange| {
-        change.change_type != ChangeType::NoChange || comparison.actions.contains_key(&change.service)
-    };
-    let mut changed = BTreeSet::new();
-    for change in comparison.changes.iter().filter(differs) {
-        changed.insert(change.service.clone());
+/// The services that are of another revision than the one that is told, put together by theirs; `None`: adopted.
+pub fn in_part(release: &Release) -> Vec<(Option<CommitSha>, Vec<ServiceName>)> {
+    let mut parts: Vec<(Option<CommitSha>, Vec<ServiceName>)> = Vec::new();
+    for (service, revision) in &release.elsewhere {
+        let sha = revision.as_ref().map(|revision| &revision.sha);
+        match parts.iter_mut().find(|(known, _)| known.as_ref() == sha) {
+            Some((_, services)) => services.push(service.clone()),
+            None => parts.push((sha.cloned(), vec![service.clone()])),
+        }
     }
-    changed
+    parts
 }
 
 /// The services that a plan takes out.
@@ -157,7 +157,9 @@ pub fn title(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use release_manager::diff::ServiceChange;
+    use release_manager::diff::{ChangeType, ServiceChange};
+    use release_manager::revision::Revision;
+    use release_manager::time::Timestamp;
     use release_manager::views::PlannedAction;
     use release_manager::watched::ServiceDrift;
 
@@ -225,6 +227,8 @@ mod tests {
                 change("settings", ChangeType::NoChange),
             ],
             from_sha: None,
+            commits_from: None,
+            commits_to: None,
             to_sha: None,
             actions: [("settings".parse().unwrap(), action)].into(),
             blockers: Vec::new(),
@@ -232,7 +236,28 @@ mod tests {
             plan_hash: None,
             soak: BTreeMap::new(),
         };
-        let changed: Vec<String> = changed(&comparison).iter().map(ToString::to_string).collect();
+        let changed: Vec<String> = comparison.changed().iter().map(ToString::to_string).collect();
         assert_eq!(changed, ["bumped", "settings"]);
+    }
+
+    #[test]
+    fn the_services_of_other_revisions_are_put_together_by_them() {
+        let revision = |digit: &str| Revision {
+            sha: digit.repeat(40).parse().unwrap(),
+            author: String::new(),
+            committed_at: Timestamp::from_millis(0),
+            message: String::new(),
+        };
+        let services = [("a", Some("1")), ("b", Some("2")), ("c", None), ("d", Some("1")), ("e", Some("3"))];
+        let version = ServiceVersion::of_image("app:1").unwrap();
+        let release = Release::mixed(
+            Some(revision("3")),
+            services.map(|(name, own)| (name.parse().unwrap(), (version.clone(), own.map(revision)))),
+        );
+        let told = in_part(&release).into_iter().map(|(sha, services)| {
+            let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+            format!("{} {}", sha.as_ref().map_or("-", CommitSha::short), names.join(","))
+        });
+        assert_eq!(told.collect::<Vec<_>>(), ["1111111 a,d", "2222222 b", "- c"]);
     }
 }

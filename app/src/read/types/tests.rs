@@ -136,6 +136,8 @@ fn comparison() -> Comparison {
         to: name("prod"),
         changes: changes.map(change).into(),
         from_sha: Some(name(&"a".repeat(40))),
+        commits_from: Some(name(&"c".repeat(40))),
+        commits_to: None,
         to_sha: None,
         actions: BTreeMap::from([(name("web"), action)]),
         blockers: vec![finding.clone()],
