@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Deployment, HistoryRow};
 use crate::diff::{ChangeType, FieldChange, Finding, ServiceChange};
+use crate::health::ServiceDetails;
 use crate::live::Progress;
 use crate::names::{Actor, CommitSha, DeploymentId, EnvironmentName, ServiceName, StackName};
 use crate::pipeline::{Environment, Mode};
@@ -168,6 +169,29 @@ pub struct TaskView {
     pub error: Option<String>,
     /// The exit code of its container.
     pub exit_code: Option<i64>,
+}
+
+/// Every service of every environment, looked at closely.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CloseLooks(pub BTreeMap<EnvironmentName, BTreeMap<ServiceName, CloseLook>>);
+
+/// One service, looked at closely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseLook {
+    /// Its tasks.
+    pub details: ServiceDetails,
+    /// What its newest task that failed has written last; `None` where it runs as it should, for who may not read that,
+    /// and where nothing has ended yet.
+    pub last_words: Option<LastWords>,
+}
+
+/// What a task has written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWords {
+    /// The Engine's id of the task.
+    pub task: String,
+    /// Its last lines, oldest first, or why they cannot be read.
+    pub lines: Result<Vec<String>, String>,
 }
 
 /// What Release Manager is and follows, for the settings page.

@@ -35,6 +35,7 @@ pub const SERVER_FUNCTIONS: &[(&str, Operation)] = &[
     ("/rpc/timeline", Operation::View),
     ("/rpc/tasks", Operation::View),
     ("/rpc/spec", Operation::View),
+    ("/rpc/close_looks", Operation::View),
     ("/rpc/insights", Operation::View),
     ("/rpc/setup", Operation::View),
     ("/rpc/about", Operation::View),

@@ -1,6 +1,8 @@
 //! The server functions: the pages' own API. Each hands one question or order to the manager, which it gets only for
 //! somebody who may ask or order that. A new one gets its line in `access::SERVER_FUNCTIONS`.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use release_manager::deployment::{HistoryFilter, HistoryPage};
@@ -14,6 +16,9 @@ use crate::read::Picked;
 use crate::view::Place;
 #[cfg(feature = "ssr")]
 use release_manager::access::Operation;
+
+/// What is drawn of every service, by its environment.
+pub type DrawnLooks = BTreeMap<EnvironmentName, BTreeMap<ServiceName, String>>;
 
 /// Every environment and what it runs.
 #[server(GetOverview, prefix = "/rpc", endpoint = "overview", input = GetUrl, output = Picked)]
@@ -190,6 +195,17 @@ pub async fn timeline(service: ServiceName) -> Result<String, RpcError> {
 #[server(prefix = "/rpc", endpoint = "tasks", input = GetUrl)]
 pub async fn tasks(service: ServiceName) -> Result<String, RpcError> {
     Ok(crate::drawn::tasks(&access::manager()?.running_service(&service).await?))
+}
+
+/// The tasks of every service in every environment, and the last log lines of those that fail for who may read them, drawn.
+#[server(prefix = "/rpc", endpoint = "close_looks", input = GetUrl)]
+pub async fn close_looks() -> Result<DrawnLooks, RpcError> {
+    let looks = access::shown(access::manager()?.close_looks().await)?;
+    let drawn = looks.0.into_iter().map(|(environment, services)| {
+        let services = services.into_iter().map(|(service, look)| (service, crate::drawn::close_look(&look)));
+        (environment, services.collect())
+    });
+    Ok(drawn.collect())
 }
 
 /// The spec of a service as it runs in every environment, without what may be secret, drawn.

@@ -7,7 +7,7 @@ use super::{Operation, Principal};
 use crate::deployment::{Deployment, HistoryPage, HistoryRow};
 use crate::live::Live;
 use crate::names::EnvironmentName;
-use crate::views::DeploymentView;
+use crate::views::{CloseLooks, DeploymentView};
 
 /// An answer that may hold log lines.
 pub trait Shown {
@@ -87,6 +87,14 @@ impl Shown for DeploymentView {
     }
 }
 
+impl Shown for CloseLooks {
+    fn keep_logs(&mut self, may_read: &dyn Fn(&EnvironmentName) -> bool) {
+        for (_, services) in self.0.iter_mut().filter(|(name, _)| !may_read(name)) {
+            services.values_mut().for_each(|look| look.last_words = None);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +103,7 @@ mod tests {
     use crate::live::{LiveEnvironment, SourceState};
     use crate::names::{Actor, DeploymentId};
     use crate::time::Timestamp;
+    use crate::views::{CloseLook, LastWords};
     use crate::watched::{After, Probation, Watched};
 
     const LINE: &str = "the password is hunter2";
@@ -204,6 +213,13 @@ mod tests {
                 assert_eq!(has(&text), expected, "the {what} of {name} to {}", principal.grant);
                 assert!(text.contains("web"), "everything else stays: {text}");
             }
+            let look = CloseLook {
+                details: crate::health::ServiceDetails::default(),
+                last_words: Some(LastWords { task: "t1".to_owned(), lines: Ok(vec![LINE.to_owned()]) }),
+            };
+            let looks = CloseLooks([(named(name), [("web".parse().unwrap(), look)].into())].into());
+            let text = format!("{:?}", principal.shown(looks));
+            assert_eq!((has(&text), text.contains("web")), (expected, true), "a close look at {name}: {text}");
             assert_eq!(principal.blind_to(&self::live()).contains(&named(name)), !expected);
         }
     }

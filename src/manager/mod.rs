@@ -5,6 +5,7 @@
 mod back;
 mod board;
 mod brought;
+mod closely;
 mod commits;
 mod compare;
 mod desire;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
+use super::closely::Heard;
 use super::logs::VIEWERS;
 use super::probation::OnProbation;
 use super::supervise::Fault;
@@ -37,6 +38,8 @@ pub(crate) struct Watcher {
     healed: Shared<BTreeSet<String>>,
     /// What failed last by a mistake of ours.
     fault: Mutex<Option<Fault>>,
+    /// What tasks that failed have written last.
+    pub(super) heard: Heard,
     /// One permit for each log that is followed.
     pub(super) viewers: Arc<Semaphore>,
 }
@@ -55,6 +58,7 @@ impl Watcher {
             probation: Mutex::default(),
             healed: Mutex::default(),
             fault: Mutex::default(),
+            heard: Heard::default(),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
         }
     }

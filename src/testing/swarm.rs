@@ -56,6 +56,7 @@ struct World {
     lease_writes: u64,
     own_service: Option<String>,
     processes: u64,
+    log_reads: usize,
 }
 
 /// Whether the code that asks breaks.
@@ -209,6 +210,11 @@ impl FakeSwarm {
     /// Everything that was written, in order.
     pub fn writes(&self) -> Vec<Write> {
         self.world().writes.clone()
+    }
+
+    /// How often the last lines of a task were asked for.
+    pub fn log_reads(&self) -> usize {
+        self.world().log_reads
     }
 
     /// The image in a service's live spec.
@@ -541,7 +547,9 @@ impl Swarm for FakeSwarm {
     }
 
     async fn logs(&self, _task: &str, _lines: u32) -> Result<Vec<String>, SwarmError> {
-        self.reach().map(|world| vec![world.last_words.clone().unwrap_or_else(|| "a line of log".to_owned())])
+        let mut world = self.reach()?;
+        world.log_reads += 1;
+        Ok(vec![world.last_words.clone().unwrap_or_else(|| "a line of log".to_owned())])
     }
 
     async fn service_logs(

@@ -14,7 +14,7 @@ use release_manager::time::Timestamp;
 
 pub(crate) use commits::commits;
 pub(crate) use insights::insights;
-pub(crate) use service::{spec, tasks};
+pub(crate) use service::{close_look, spec, tasks};
 pub(crate) use setup::{about, setup};
 pub(crate) use timeline::timeline;
 

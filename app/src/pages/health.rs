@@ -12,27 +12,36 @@ use crate::clock::use_clock;
 use crate::components::{
     Age, Badge, Empty, Field, HealthDot, Icon, Loaded, PageHead, Seen, Symbol, VersionText, follow, memo,
 };
+use crate::error::RpcError;
 use crate::live::use_live;
-use crate::rpc;
+use crate::rpc::{self, DrawnLooks};
 use crate::view;
 
 /// `/health`
 #[component]
 pub fn HealthPage() -> impl IntoView {
     let overview = use_overview();
+    let looked = Resource::new(
+        || (),
+        move |()| async move {
+            let looks = rpc::close_looks().await?;
+            Ok::<_, RpcError>((overview.await?, looks))
+        },
+    );
     view! {
         <PageHead title="Health" lead="Every service as the Swarm shows it, updated by itself."/>
-        <Loaded resource=overview let:overview>
+        <Loaded resource=looked let:looked>
             {
+                let looks = StoredValue::new(looked.with_untracked(|(_, looks)| looks.clone()));
                 let names = memo(move || {
-                    overview.with(|overview| {
+                    looked.with(|(overview, _)| {
                         overview.environments.iter().map(|found| found.name.clone()).collect::<Vec<_>>()
                     })
                 });
                 view! {
                     <div class="health-grid">
                         <For each=move || names.get() key=Clone::clone let:name>
-                            <EnvironmentCard name/>
+                            <EnvironmentCard name looks/>
                         </For>
                     </div>
                 }
@@ -42,7 +51,7 @@ pub fn HealthPage() -> impl IntoView {
 }
 
 #[component]
-fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
+fn EnvironmentCard(name: EnvironmentName, looks: StoredValue<DrawnLooks>) -> impl IntoView {
     let live = use_live();
     let heading = format!("health-{name}");
     let labelled_by = heading.clone();
@@ -73,7 +82,7 @@ fn EnvironmentCard(name: EnvironmentName) -> impl IntoView {
             </header>
             <ul class="health-list">
                 <For each=move || names.get() key=Clone::clone let:name>
-                    {service(environment.clone(), name, health)}
+                    {service(environment.clone(), name, health, looks)}
                 </For>
             </ul>
             {move || none.get().then(|| match checked.get() {
@@ -102,7 +111,13 @@ fn worst_first(health: &EnvironmentHealth) -> Vec<ServiceName> {
     names.into_iter().map(|(_, name)| name.clone()).collect()
 }
 
-fn service(environment: EnvironmentName, name: ServiceName, health: Seen<Option<EnvironmentHealth>>) -> impl IntoView {
+fn service(
+    environment: EnvironmentName,
+    name: ServiceName,
+    health: Seen<Option<EnvironmentHealth>>,
+    looks: StoredValue<DrawnLooks>,
+) -> impl IntoView {
+    let look = looks.with_value(|looks| looks.get(&environment)?.get(&name).cloned());
     let may_restart = use_looker().may_in(Operation::Restart, &environment);
     let key = name.to_string();
     let first = ServiceHealth {
@@ -137,7 +152,8 @@ fn service(environment: EnvironmentName, name: ServiceName, health: Seen<Option<
                     {move || error.get().map(|error| view! { <span class="error-text health-error">{error}</span> })}
                 </summary>
                 <Details service status error/>
-                <p class="health-more"><a href=format!("/services/{name}")>"Tasks, versions and spec"</a></p>
+                {look.map(|html| view! { <div class="close-look" inner_html=html></div> })}
+                <p class="health-more"><a href=format!("/services/{name}")>"Log, versions and spec"</a></p>
                 {may_restart.then(|| view! { <Restart environment name/> })}
             </details>
         </li>

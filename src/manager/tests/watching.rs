@@ -334,3 +334,31 @@ async fn the_last_lines_end_by_themselves_and_a_flood_is_cut() {
     assert_eq!(events.len(), 4, "three lines and the end: {events:?}");
     assert!(matches!(logs("nothing").await, Err(ManagerError::NotRunning { .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_crashes_is_looked_at_with_its_last_words_which_are_asked_for_once() {
+    let world = World::deployed().await;
+    let words = async || {
+        let looks = world.manager.close_looks().await.0.remove(&name("preprod")).unwrap();
+        assert!(looks.values().all(|look| !look.details.tasks.is_empty()), "{looks:?}");
+        looks
+            .into_iter()
+            .filter_map(|(service, look)| Some((service.to_string(), look.last_words?)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words().await, []);
+    world.swarm.crash("web:2");
+    world.push("2", "1");
+    world.until_ended("preprod", Status::Failed).await;
+    world
+        .until("web is unhealthy", |live| {
+            preprod(live).health.services[&service("web")].status == HealthStatus::Unhealthy
+        })
+        .await;
+    let reads = world.swarm.log_reads();
+    let first = words().await;
+    assert_eq!(first.iter().map(|(service, _)| service.as_str()).collect::<Vec<_>>(), ["web"]);
+    assert_eq!(first[0].1.lines.as_deref(), Ok(["a line of log".to_owned()].as_slice()));
+    assert_eq!(words().await, first);
+    assert_eq!(world.swarm.log_reads(), reads + 1, "what has ended writes no more");
+}
