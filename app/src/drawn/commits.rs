@@ -21,7 +21,7 @@ pub(crate) fn commits(commits: &Commits, host: Option<&str>, [from, to]: [&Commi
             <li class="commit-row">
                 <div class="commit-row-text">
                     <p class="wrap"><strong>{subject}</strong></p>
-                    <p class="commit-meta"><span>{revision.author.clone()}</span>{moment(revision.committed_at)}</p>
+                    <p class="commit-meta"><span>{revision.author.clone()}</span><span>"committed " {moment(revision.committed_at)}</span></p>
                     {has_more.then(|| view! {
                         <details class="commit-body">
                             <summary>"The whole message"</summary>

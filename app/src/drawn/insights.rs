@@ -52,46 +52,39 @@ fn figure(name: &'static str, value: String, note: String) -> impl IntoView + us
 }
 
 fn plots(steps: &[Step], days: &[Timestamp], name: &str) -> AnyView {
-    let whole_succeeded: u32 = steps.iter().map(|step| step.succeeded).sum();
-    let whole_failed: u32 = steps.iter().map(|step| step.failed).sum();
-    let frequency: Vec<Bar> = steps
-        .iter()
-        .zip(days)
-        .map(|(step, day)| Bar {
-            label: view::day(*day),
-            parts: vec![(f64::from(step.succeeded), "plot-good"), (f64::from(step.failed), "plot-bad")],
-            title: format!("From {}: {} succeeded, {} failed", view::date(*day), step.succeeded, step.failed),
-        })
-        .collect();
-    let longest = steps.iter().filter_map(|step| step.lead_time).fold(0.0, f64::max);
-    let (unit, unit_name) = unit(longest);
-    let lead: Vec<Bar> = steps
-        .iter()
-        .zip(days)
-        .map(|(step, day)| Bar {
-            label: view::day(*day),
-            parts: vec![(step.lead_time.unwrap_or_default() / unit, "plot-lead")],
-            title: format!("From {}: {}", view::date(*day), seconds(step.lead_time)),
-        })
-        .collect();
-    let frequency_said = format!(
-        "Deployments to {name} over time: {whole_succeeded} succeeded and {whole_failed} failed. The table below has the numbers."
-    );
-    let lead_said = format!("Median lead time to {name} over time. The table below has the numbers.");
+    let succeeded: u32 = steps.iter().map(|step| step.succeeded).sum();
+    let failed: u32 = steps.iter().map(|step| step.failed).sum();
+    let of = |part: &dyn Fn(&Step) -> (Vec<(f64, &'static str)>, String)| -> Vec<Bar> {
+        let bar = |(step, day): (&Step, &Timestamp)| {
+            let (parts, said) = part(step);
+            Bar { label: view::day(*day), parts, title: format!("From {}: {said}", view::date(*day)) }
+        };
+        steps.iter().zip(days).map(bar).collect()
+    };
+    let frequency = of(&|step| {
+        let parts = vec![(f64::from(step.succeeded), "plot-good"), (f64::from(step.failed), "plot-bad")];
+        (parts, format!("{} succeeded, {} failed", step.succeeded, step.failed))
+    });
+    let failures = of(&|step| (vec![(step.failure_rate().unwrap_or_default(), "plot-bad")], rate(step)));
+    let time = |what: &'static str, class: &'static str, of_step: fn(&Step) -> Option<f64>| {
+        let (unit, unit_name) = unit(steps.iter().filter_map(of_step).fold(0.0, f64::max));
+        let bars = of(&|step| {
+            let value = of_step(step);
+            (vec![(value.unwrap_or_default() / unit, class)], seconds(value))
+        });
+        figure_of(format!("{what}, in {unit_name}"), (), &bars, said(&format!("Median {}", what.to_lowercase()), name))
+    };
+    let legend = view! {
+        <span class="legend"><span class="swatch plot-good-swatch"></span>"succeeded"</span>
+        <span class="legend"><span class="swatch plot-bad-swatch"></span>"failed"</span>
+    };
+    let counted = format!("{}; {succeeded} succeeded and {failed} failed.", said("Deployments", name));
     view! {
         <div class="plots">
-            <figure>
-                <figcaption>
-                    "Deployments"
-                    <span class="legend"><span class="swatch plot-good-swatch"></span>"succeeded"</span>
-                    <span class="legend"><span class="swatch plot-bad-swatch"></span>"failed"</span>
-                </figcaption>
-                {bars(&frequency, frequency_said, whole)}
-            </figure>
-            <figure>
-                <figcaption>{format!("Lead time, in {unit_name}")}</figcaption>
-                {bars(&lead, lead_said, whole)}
-            </figure>
+            {figure_of("Deployments".to_owned(), legend, &frequency, counted)}
+            {time("Lead time", "plot-lead", |step| step.lead_time)}
+            {figure_of("Failure rate, in %".to_owned(), (), &failures, said("The failure rate of deployments", name))}
+            {time("Time to restore", "plot-restore", |step| step.restore_time)}
         </div>
         <details class="numbers">
             <summary>"The numbers as a table"</summary>
@@ -101,8 +94,22 @@ fn plots(steps: &[Step], days: &[Timestamp], name: &str) -> AnyView {
     .into_any()
 }
 
+/// The sentence for screen readers.
+fn said(what: &str, name: &str) -> String {
+    format!("{what} to {name} over time. The table below has the numbers")
+}
+
+fn figure_of(caption: String, legend: impl IntoView + 'static, drawn: &[Bar], said: String) -> AnyView {
+    view! {
+        <figure>
+            <figcaption>{caption}{legend}</figcaption>
+            {bars(drawn, said, whole)}
+        </figure>
+    }
+    .into_any()
+}
+
 fn table(steps: &[Step], days: &[Timestamp], name: &str) -> impl IntoView + use<> {
-    let label = format!("The numbers of {name}");
     let rows = steps.iter().zip(days).filter(|(step, _)| step.deployments() > 0).map(|(step, day)| {
         view! {
             <tr>
@@ -116,7 +123,7 @@ fn table(steps: &[Step], days: &[Timestamp], name: &str) -> impl IntoView + use<
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label=label>
+        <div class="scroll" tabindex="0" role="region" aria-label=format!("The numbers of {name}")>
             <table class="numbers-table">
                 <thead>
                     <tr>
@@ -155,4 +162,22 @@ fn seconds(value: Option<f64>) -> String {
 
 fn rate(step: &Step) -> String {
     step.failure_rate().map_or_else(|| "—".to_owned(), |rate| format!("{rate:.0} %"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_the_four_figures_is_drawn_over_time_with_its_scale() {
+        let bad = Step { succeeded: 1, failed: 3, lead_time: Some(7_200.0), restore_time: Some(600.0) };
+        let known =
+            Insights { environment: "prod".parse().unwrap(), steps: vec![Step::default(), bad.clone()], whole: bad };
+        let html = insights(&[known], Span { steps: 2, days: 7 }, Timestamp::from_millis(0));
+        for caption in ["Deployments", "Lead time, in hours", "Failure rate, in %", "Time to restore, in minutes"] {
+            assert!(html.contains(&format!("<figcaption>{caption}")), "{caption}: {html}");
+        }
+        assert_eq!(html.matches("role=\"img\"").count(), 4);
+        assert!(html.contains("75 %</title>") && html.contains("10 min</title>"), "{html}");
+    }
 }

@@ -18,6 +18,7 @@ pub(crate) use service::{close_look, spec, tasks};
 pub(crate) use setup::{about, setup};
 pub(crate) use timeline::timeline;
 
+use crate::clock::wall_clock;
 use crate::view;
 
 /// A view as text.
@@ -25,9 +26,15 @@ fn html(view: impl IntoView + 'static) -> String {
     view.into_any().to_html()
 }
 
-/// A moment: the day and the time, in full where one points at it.
+/// How long ago, as `components::Age` draws it, for what is drawn outside of a page: it ticks in the browser, and says the
+/// moment in full where one points at it.
 fn moment(at: Timestamp) -> AnyView {
-    view! { <time datetime=at.to_string() title=view::absolute(at)>{view::short(at)}</time> }.into_any()
+    view! {
+        <time datetime=at.to_string() title=view::absolute(at) data-age=at.as_millis().to_string()>
+            {view::age(wall_clock(), at)}
+        </time>
+    }
+    .into_any()
 }
 
 /// A short commit, linked to its page at the host where that has one.

@@ -1,13 +1,12 @@
 //! Plots: bars over time, as SVG that a screen reader hears as one sentence. The numbers stand in a table beside it.
+//!
+//! Everything is placed in shares of the room that there is, and text has the size of text: a plot is as readable on a
+//! phone as on a wall.
 
 use leptos::prelude::*;
 
-/// The drawing area, in its own units; CSS gives it its size.
-const WIDTH: f64 = 420.0;
-const HEIGHT: f64 = 130.0;
-const LEFT: f64 = 34.0;
-const BOTTOM: f64 = 20.0;
-const TOP: f64 = 8.0;
+/// Every so many steps have a name below them, where there is room; on a phone every second of those.
+const NAMES: usize = 6;
 
 /// One bar: what stands below it, and its parts from the bottom up with the class of each.
 pub(super) struct Bar {
@@ -21,58 +20,59 @@ pub(super) struct Bar {
 pub(super) fn bars(bars: &[Bar], said: String, tick: impl Fn(f64) -> String) -> AnyView {
     let highest = bars.iter().map(|bar| bar.parts.iter().map(|(value, _)| value).sum::<f64>()).fold(0.0, f64::max);
     let top = nice(highest);
-    let (width, height) = (WIDTH - LEFT, HEIGHT - TOP - BOTTOM);
-    let number = u32::try_from(bars.len().max(1)).unwrap_or(u32::MAX);
-    let step = width / f64::from(number);
-    let lines = [0.0, 0.5, 1.0].map(|share| {
-        let y = text(TOP + height * (1.0 - share));
-        let label_y = text(TOP + height * (1.0 - share) + 3.5);
-        view! {
-            <line class="plot-grid" x1=text(LEFT) x2=text(WIDTH) y1=y.clone() y2=y></line>
-            <text class="plot-tick" x=text(LEFT - 6.0) y=label_y text-anchor="end">{tick(top * share)}</text>
-        }
-    });
+    let step = 100.0 / f64::from(u32::try_from(bars.len().max(1)).unwrap_or(u32::MAX));
+    let (ticks, lines): (Vec<_>, Vec<_>) = [0.0, 0.5, 1.0]
+        .map(|share| {
+            let y = percent(100.0 * (1.0 - share));
+            let tick = view! {
+                <text class="plot-tick" x="100%" y=y.clone() text-anchor="end" dominant-baseline="middle">{tick(top * share)}</text>
+            };
+            (tick, view! { <line class="plot-grid" x1="0" x2="100%" y1=y.clone() y2=y></line> })
+        })
+        .into_iter()
+        .unzip();
+    let place = |index: usize| step * f64::from(u32::try_from(index).unwrap_or(u32::MAX));
+    let columns = bars.iter().enumerate().map(|(index, bar)| column(bar, place(index), step, top));
     // Not every step has room for its name.
-    let every = bars.len().div_ceil(6).max(1);
-    let columns = bars.iter().zip(0_u32..).map(|(bar, place)| {
-        let x = LEFT + step * f64::from(place);
-        let mut y = TOP + height;
-        let parts: Vec<_> = bar
-            .parts
-            .iter()
-            .filter(|(value, _)| *value > 0.0)
-            .map(|(value, class)| {
-                let tall = (height * value / top).max(2.0);
-                y -= tall;
-                view! {
-                    <rect class=*class x=text(x + step * 0.14) y=text(y) width=text(step * 0.72) height=text(tall) rx="2"></rect>
-                }
-            })
-            .collect();
-        let label = (usize::try_from(place).unwrap_or(0) % every == 0).then(|| bar.label.clone());
-        view! {
-            <g>
-                <title>{bar.title.clone()}</title>
-                <rect class="plot-hit" x=text(x) y=text(TOP) width=text(step) height=text(height)></rect>
-                {parts}
-                {label.map(|label| view! {
-                    <text class="plot-tick" x=text(x + step / 2.0) y=text(HEIGHT - 5.0) text-anchor="middle">{label}</text>
-                })}
-            </g>
-        }
+    let every = bars.len().div_ceil(NAMES).max(1);
+    let names = bars.iter().enumerate().step_by(every).map(|(index, bar)| {
+        let class = if index % (2 * every) == 0 { "plot-tick" } else { "plot-tick plot-spare" };
+        let x = percent(place(index) + step / 2.0);
+        view! { <text class=class x=x y="1em" text-anchor="middle">{bar.label.clone()}</text> }
     });
     view! {
-        <svg class="plot" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=said>
-            {lines.collect_view()}
-            {columns.collect_view()}
-        </svg>
+        <div class="plot bars" role="img" aria-label=said>
+            <svg class="plot-axis" aria-hidden="true">{ticks}</svg>
+            <svg class="plot-bars" aria-hidden="true">{lines}{columns.collect_view()}</svg>
+            <svg class="plot-names" aria-hidden="true">{names.collect_view()}</svg>
+        </div>
     }
     .into_any()
 }
 
-/// A number of the drawing, to a tenth.
-pub(super) fn text(value: f64) -> String {
-    format!("{value:.1}")
+/// One bar at `x`, `step` wide with the room around it.
+fn column(bar: &Bar, x: f64, step: f64, top: f64) -> impl IntoView + use<> {
+    let mut y = 100.0;
+    let parts = bar.parts.iter().filter(|(value, _)| *value > 0.0).map(|(value, class)| {
+        // What is there can be seen.
+        let tall = (100.0 * value / top).max(1.5);
+        y -= tall;
+        let (x, wide) = (percent(x + step * 0.14), percent(step * 0.72));
+        view! { <rect class=*class x=x y=percent(y) width=wide height=percent(tall) rx="2"></rect> }
+    });
+    let parts = parts.collect_view();
+    view! {
+        <g>
+            <title>{bar.title.clone()}</title>
+            <rect class="plot-hit" x=percent(x) y="0" width=percent(step) height="100%"></rect>
+            {parts}
+        </g>
+    }
+}
+
+/// A share of the drawing.
+pub(super) fn percent(share: f64) -> String {
+    format!("{share:.2}%")
 }
 
 /// The next number that people like to read at the end of an axis.

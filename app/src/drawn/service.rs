@@ -46,7 +46,7 @@ fn task(task: &TaskView) -> impl IntoView + use<> {
         <li class=class>
             <span class=format!("badge {}", tone.class())>{task.state.clone()}</span>
             <span>{place}</span>
-            {task.since.map(|since| view! { <span class="muted">"since " {moment(since)}</span> })}
+            {task.since.map(|since| view! { <span class="muted">{moment(since)}</span> })}
             <code class="task-id">{short_task(&task.id)}</code>
             {task.error.clone().map(|error| {
                 let code = task.exit_code.map(|code| format!(" (exit code {code})")).unwrap_or_default();

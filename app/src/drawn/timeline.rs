@@ -5,29 +5,19 @@ use release_manager::deployment::{HistoryRow, Status, Verdict};
 use release_manager::names::EnvironmentName;
 use release_manager::time::Timestamp;
 
-use super::plot::text;
+use super::plot::percent;
 use super::{html, moment};
 use crate::view;
 
-/// The paper that bands are drawn on. There are two: what is read on a wide screen is too small on a phone.
-#[derive(Clone, Copy)]
-struct Paper {
-    class: &'static str,
-    width: f64,
-    /// Where the bands begin; the names stand before them, or above where there is no room.
-    left: f64,
-    /// The height of a band with what belongs to it.
-    band: f64,
-    /// How far the band itself lies below its upper edge.
-    top: f64,
-}
-
-const WIDE: Paper = Paper { class: "plot timeline wide", width: 960.0, left: 90.0, band: 38.0, top: 7.0 };
-const NARROW: Paper = Paper { class: "plot timeline narrow", width: 340.0, left: 0.0, band: 50.0, top: 19.0 };
-const TALL: f64 = 26.0;
-const BOTTOM: f64 = 22.0;
+/// The height of a band with its name above it, in pixels; places along the time are shares of the width.
+const BAND: u32 = 52;
+const NAME: u32 = 14;
+const TALL: u32 = 26;
+/// The narrowest and the usual width, in pixels: the text of a band is drawn where it fits.
+const NARROW: f64 = 250.0;
+const USUAL: f64 = 700.0;
 /// The width of a letter, roughly.
-const LETTER: f64 = 7.0;
+const LETTER: f64 = 7.5;
 
 /// A time in which an environment ran one version.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,8 +50,7 @@ pub(crate) fn timeline(rows: &[HistoryRow], running: &[(EnvironmentName, Option<
         })
         .collect();
     html(view! {
-        {drawing(&bands, WIDE, begin, now)}
-        {drawing(&bands, NARROW, begin, now)}
+        {drawing(&bands, begin, now)}
         <details class="numbers">
             <summary>"The same as a table"</summary>
             {table(rows)}
@@ -69,28 +58,25 @@ pub(crate) fn timeline(rows: &[HistoryRow], running: &[(EnvironmentName, Option<
     })
 }
 
-fn drawing(
-    bands: &[(EnvironmentName, Vec<Segment>, Vec<Failure>)],
-    paper: Paper,
-    begin: Timestamp,
-    now: Timestamp,
-) -> AnyView {
+fn drawing(bands: &[(EnvironmentName, Vec<Segment>, Vec<Failure>)], begin: Timestamp, now: Timestamp) -> AnyView {
     let span = now.seconds_since(begin).max(1.0);
-    let place =
-        |at: Timestamp| paper.left + (paper.width - paper.left) * (at.seconds_since(begin) / span).clamp(0.0, 1.0);
-    let height = paper.band * f64::from(u32::try_from(bands.len()).unwrap_or(1)) + BOTTOM;
+    let place = |at: Timestamp| 100.0 * (at.seconds_since(begin) / span).clamp(0.0, 1.0);
+    let height = BAND * u32::try_from(bands.len()).unwrap_or(1);
     let names = bands.iter().map(|(environment, ..)| environment.to_string()).collect::<Vec<_>>().join(", ");
     let said = format!("The versions over time in {names}. The table below says the same.");
-    let drawn = bands.iter().zip(0_u32..).map(|((environment, segments, failures), index)| {
-        band(environment, segments, failures, paper, paper.band * f64::from(index), &place)
-    });
-    let bottom = text(height - 6.0);
+    let drawn = bands
+        .iter()
+        .zip(0_u32..)
+        .map(|((environment, segments, failures), index)| band(environment, segments, failures, BAND * index, &place));
+    let bottom = height + NAME;
     view! {
-        <svg class=paper.class viewBox=format!("0 0 {} {height}", paper.width) role="img" aria-label=said>
-            {drawn.collect_view()}
-            <text class="plot-tick" x=text(paper.left) y=bottom.clone()>{view::short(begin)}</text>
-            <text class="plot-tick" x=text(paper.width) y=bottom text-anchor="end">"now"</text>
-        </svg>
+        <div class="timeline">
+            <svg class="plot" height=height + 20 role="img" aria-label=said>
+                {drawn.collect_view()}
+                <text class="plot-tick" x="0" y=bottom>{view::age(now, begin)}</text>
+                <text class="plot-tick" x="100%" y=bottom text-anchor="end">"now"</text>
+            </svg>
+        </div>
     }
     .into_any()
 }
@@ -99,19 +85,19 @@ fn band(
     environment: &EnvironmentName,
     segments: &[Segment],
     failures: &[Failure],
-    paper: Paper,
-    y: f64,
+    y: u32,
     place: &impl Fn(Timestamp) -> f64,
 ) -> AnyView {
-    let label_y = text(y + paper.top + TALL / 2.0 + 1.0);
+    let top = y + NAME + 4;
     let bars = segments.iter().zip(0_u32..).map(|(segment, index)| {
         let (from, until) = (place(segment.from), place(segment.until));
-        let wide = (until - from - 1.5).max(2.0);
+        let wide = (until - from).max(0.3);
         let name = segment.version.clone().unwrap_or_else(|| "taken out".to_owned());
         let short = view::short_version(&name);
         let title = format!("{name}: from {} to {}", view::absolute(segment.from), view::absolute(segment.until));
         let letters = f64::from(u32::try_from(short.chars().count()).unwrap_or(u32::MAX));
-        let fits = letters * LETTER + 14.0 < wide;
+        let fits = |width: f64| letters * LETTER + 14.0 < width * wide / 100.0;
+        let text_class = if fits(NARROW) { "band-text" } else { "band-text plot-spare" };
         let class = match (&segment.version, index % 2) {
             (None, _) => "band band-out",
             (Some(_), 0) => "band",
@@ -120,9 +106,9 @@ fn band(
         view! {
             <g>
                 <title>{title}</title>
-                <rect class=class x=text(from) y=text(y + paper.top) width=text(wide) height=text(TALL) rx="4"></rect>
-                {fits.then(|| view! {
-                    <text class="band-text" x=text(from + 8.0) y=label_y.clone() dominant-baseline="middle">{short}</text>
+                <rect class=class x=percent(from) y=top width=percent(wide) height=TALL rx="4"></rect>
+                {fits(USUAL).then(|| view! {
+                    <text class=text_class x=percent(from) dx="8" y=top + TALL / 2 + 1 dominant-baseline="middle">{short}</text>
                 })}
             </g>
         }
@@ -132,13 +118,12 @@ fn band(
         view! {
             <g>
                 <title>{title}</title>
-                <circle class="band-failure" cx=text(place(failure.at)) cy=text(y + paper.top) r="4.5"></circle>
+                <circle class="band-failure" cx=percent(place(failure.at)) cy=top r="4.5"></circle>
             </g>
         }
     });
-    let name_y = if paper.left > 0.0 { label_y.clone() } else { text(y + 10.0) };
     view! {
-        <text class="band-name" x="0" y=name_y dominant-baseline="middle">{environment.to_string()}</text>
+        <text class="band-name" x="0" y=y + NAME - 2>{environment.to_string()}</text>
         {bars.collect_view()}
         {marks.collect_view()}
     }
