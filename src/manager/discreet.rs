@@ -121,7 +121,9 @@ impl Swarm for Discreet {
         let mut seen = self.heard(self.swarm.observe(stack).await)?;
         for task in &mut seen.tasks {
             self.discretion.mask(&mut task.message);
-            task.error.iter_mut().for_each(|error| self.discretion.mask(error));
+            if let Some(error) = &mut task.error {
+                self.discretion.mask(error);
+            }
         }
         for update in seen.services.values_mut().filter_map(|service| service.update.as_mut()) {
             self.discretion.mask(&mut update.message);
@@ -143,7 +145,9 @@ impl Swarm for Discreet {
 
     async fn logs(&self, task: &str, lines: u32) -> Result<Vec<String>, SwarmError> {
         let mut lines = self.heard(self.swarm.logs(task, lines).await)?;
-        lines.iter_mut().for_each(|line| self.discretion.mask(line));
+        for line in &mut lines {
+            self.discretion.mask(line);
+        }
         Ok(lines)
     }
 

@@ -20,7 +20,9 @@ impl Manager {
             let seen = self.inner.ports.swarm_of(&environment.stack).observe(&environment.stack).await?;
             if let Some(live) = seen.services.get(&full_name) {
                 let mut running = running(environment.name.clone(), full_name, live, &seen);
-                running.spec.iter_mut().for_each(|field| self.inner.discretion.mask_change(field));
+                for field in &mut running.spec {
+                    self.inner.discretion.mask_change(field);
+                }
                 found.push(running);
             }
         }

@@ -61,7 +61,8 @@ async fn clean(rig: &Rig) {
                 rig.engine.call("GET", &format!("/{kind}"), None).await.map(|(_, list)| list).unwrap_or_default();
             for object in list.as_array().into_iter().flatten() {
                 let pointer = if kind == "networks" { "/Name" } else { "/Spec/Name" };
-                if text(object, pointer).starts_with(rig.prefix()) {
+                let name = text(object, pointer);
+                if name.starts_with(rig.prefix()) || name == rig.stranger() {
                     left += 1;
                     let id = if kind == "networks" { text(object, "/Id") } else { text(object, "/ID") };
                     let _ = rig.engine.call("DELETE", &format!("/{kind}/{id}"), None).await;

@@ -111,9 +111,9 @@ pub(super) fn image(template: &Value) -> String {
 }
 
 /// A service that is nobody's business.
-pub(super) fn stranger() -> Value {
+pub(super) fn stranger(name: &str) -> Value {
     json!({
-        "Name": "stranger_app",
+        "Name": name,
         "Labels": {"com.docker.stack.namespace": "stranger"},
         "TaskTemplate": {"ContainerSpec": {"Image": "app:1"}},
         "Mode": {"Replicated": {"Replicas": 1}},

@@ -39,9 +39,7 @@ pub(super) async fn hand(rig: &Rig, words: &[&str]) {
         }
         // A service of somebody else under a name that we will want.
         ["take-name", service] => {
-            let mut spec = super::engine::stranger();
-            spec["Name"] = json!(rig.full_name(service));
-            engine.create(&spec).await;
+            engine.create(&super::engine::stranger(&rig.full_name(service))).await;
         }
         ["node-label", label] => {
             label_node(engine, label).await;

@@ -3,6 +3,7 @@
 
 mod battery;
 mod binary;
+mod canary;
 mod engine;
 mod hand;
 mod life;

@@ -22,13 +22,14 @@ use server::SystemClock;
 use server::auth::{AuthSettings, Doorkeeper};
 use server::http::{Gate, Parts, Webhooks, router};
 use server::store::{OpenError, Store};
-use server::swarm::DockerSwarm;
+use server::swarm::{DockerSwarm, Registries};
 use simulator::{NodeOptions, Options, Simulator};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::canary;
 use super::engine::{Engine, stranger};
 use super::life::{Busy, Holds, Life, MortalLedger, MortalSwarm, Wall};
 use super::recorder::Recorder;
@@ -80,6 +81,8 @@ pub(super) struct Rig {
     /// What the judge is given by a real Engine, where that is to be kept.
     pub(super) recorder: Option<Arc<Recorder>>,
     home: TempDir,
+    /// Where the credentials for registries are.
+    logins: TempDir,
     prefix: String,
     docker_host: Option<String>,
     settings: Settings,
@@ -105,7 +108,6 @@ impl Rig {
         let mut rig = Self::new(Engine::Simulated(simulator.clone()), "lab".to_owned(), terms);
         rig.simulator = Some(simulator);
         rig.engine_runs = Some(stop.drop_guard());
-        rig.engine.create(&stranger()).await;
         rig
     }
 
@@ -120,6 +122,9 @@ impl Rig {
     }
 
     fn new(engine: Engine, prefix: String, terms: &Terms) -> Self {
+        canary::listen();
+        let logins = tempfile::tempdir_in(memory_disk()).unwrap();
+        canary::write_login(logins.path());
         Self {
             engine,
             simulator: None,
@@ -129,6 +134,7 @@ impl Rig {
             full: Arc::new(AtomicBool::new(false)),
             recorder: None,
             home: tempfile::tempdir_in(memory_disk()).unwrap(),
+            logins,
             docker_host: None,
             settings: settings(&prefix, terms),
             prefix,
@@ -151,6 +157,18 @@ impl Rig {
     /// What the names of the stacks of this world begin with.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// The full name of a service that is nobody's business.
+    pub(super) fn stranger(&self) -> String {
+        format!("stranger-{}_app", self.prefix)
+    }
+
+    /// Makes that service, unless it is there.
+    pub(super) async fn plant_stranger(&self) {
+        if !self.engine.services().await.contains_key(&self.stranger()) {
+            self.engine.create(&stranger(&self.stranger())).await;
+        }
     }
 
     /// Where the files of this world are.
@@ -201,12 +219,14 @@ impl Rig {
     }
 
     fn swarm(&self) -> Arc<dyn Swarm> {
+        let logins = Registries::in_directory(self.logins.path()).for_nodes();
         match (&self.simulator, &self.docker_host) {
             (Some(simulator), _) => {
                 let simulator = simulator.clone();
-                Arc::new(DockerSwarm::within("the simulated Engine", Arc::new(move || simulator.connect())))
+                let swarm = DockerSwarm::within("the simulated Engine", Arc::new(move || simulator.connect()));
+                Arc::new(swarm.with_registries(logins))
             }
-            (None, Some(host)) => Arc::new(DockerSwarm::connect(host).unwrap()),
+            (None, Some(host)) => Arc::new(DockerSwarm::connect(host).unwrap().with_registries(logins)),
             (None, None) => unreachable!("a world has an Engine"),
         }
     }
@@ -247,8 +267,14 @@ impl Rig {
         Arc::clone(&self.process.as_ref().expect("a process runs").manager)
     }
 
-    /// An answer of the REST API: from a whole router over the running process.
+    /// An answer of the REST API.
     pub(super) async fn rest(&self, path: &str) -> (u16, Value) {
+        let (status, body) = self.page(path).await;
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// What a browser is told: by a whole router over the running process.
+    pub(super) async fn page(&self, path: &str) -> (u16, Vec<u8>) {
         let process = self.process.as_ref().expect("a process runs");
         let answered = CancellationToken::new();
         let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
@@ -258,7 +284,7 @@ impl Rig {
             gate: Gate::new(Arc::new(keeper), AuthSettings::open(), listen).expect("a gate"),
             store: Arc::clone(&process.store),
             metrics: Arc::default(),
-            webhooks: Webhooks::start(&process.manager, None, answered.clone()),
+            webhooks: Webhooks::start(&process.manager, Some(canary::WEBHOOK.into()), answered.clone()),
             tasks: TaskTracker::new(),
             stop: answered.clone(),
             listen,
@@ -269,7 +295,7 @@ impl Rig {
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.expect("the answer ends").to_bytes();
         answered.cancel();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        (status, body.to_vec())
     }
 
     /// Lets time pass until something holds; looks at it every so often.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::canary::ENTRUSTED;
+
 /// The files of a stack that is written in short.
 pub(super) fn files(short: &str) -> BTreeMap<String, String> {
     let mut stack = StackFile::default();
@@ -82,7 +84,7 @@ impl StackFile {
                 "secret" => {
                     let (file, content) = value.split_once(':').unwrap();
                     writeln!(top, "    secrets: [{file}]").unwrap();
-                    self.secrets.insert(file.to_owned(), content.to_owned());
+                    self.secrets.insert(file.to_owned(), format!("{ENTRUSTED}{content}"));
                 }
                 "global" => mode = "global",
                 "job" => mode = "replicated-job",

@@ -100,6 +100,42 @@ impl Database {
         intents.collect()
     }
 
+    /// What each service was to become and had been, as the journal says, by deployment and full name.
+    pub(super) async fn targets(&self) -> BTreeMap<(i64, String), Value> {
+        let query = "select attempt, entry ->> '$.target.full_name' as name, entry -> '$.target' as target
+            from journal where entry ->> '$.entry' = 'intent' and entry -> '$.target.spec.TaskTemplate' is not null";
+        let targets = self.rows(query).await;
+        let targets = targets.iter().map(|row| {
+            let target = serde_json::from_str(&row.get::<String, _>("target")).expect("a target is JSON");
+            ((row.get("attempt"), row.get("name")), target)
+        });
+        targets.collect()
+    }
+
+    /// The full names of networks, secrets and configs that were about to be made.
+    pub(super) async fn announced_objects(&self) -> Vec<String> {
+        self.texts(
+            "select action.value ->> '$.kind.name' as name
+            from journal
+            join attempts on attempts.id = journal.attempt
+            join json_each(attempts.plan, '$.actions') as action on action.key = journal.entry ->> '$.action'
+            where journal.entry ->> '$.entry' = 'intent' and action.value ->> '$.kind.kind' = 'create_object'",
+        )
+        .await
+    }
+
+    /// The full names of secrets and configs whose content is stored.
+    pub(super) async fn stored_objects(&self) -> Vec<String> {
+        self.texts(
+            "select object.key as name from stacks, json_each(stacks.content, '$.secrets') as object
+            where object.value ->> '$.spec.Data' is not null
+            union
+            select object.key as name from stacks, json_each(stacks.content, '$.configs') as object
+            where object.value ->> '$.spec.Data' is not null",
+        )
+        .await
+    }
+
     pub(super) async fn one_unfinished_each(&self) {
         let query =
             "select environment from attempts where status = 'in_progress' group by environment having count(*) > 1";

@@ -9,17 +9,22 @@ use super::super::engine::{image, text};
 use super::super::rig::Rig;
 use super::database::{Database, Judged};
 
-const LABEL: &str = "/Spec/Labels/release-manager.deployment";
+pub(super) const LABEL: &str = "/Spec/Labels/release-manager.deployment";
 
 /// Whether the Engine cannot be asked.
 pub(super) fn is_silent(rig: &Rig) -> bool {
     rig.simulator.as_ref().is_some_and(|simulator| simulator.daemon() != Daemon::Up || simulator.swarm_trouble())
 }
 
-/// Everything that is not of our stacks: id and version by name.
+/// Everything that is not of our stacks: id and version by name. On an Engine that others use at the same time, only the
+/// stranger that is this world's own.
 pub(super) async fn strangers(rig: &Rig) -> BTreeMap<String, (String, u64)> {
     let services = rig.engine.services().await.into_iter();
-    let strange = services.filter(|(name, _)| !name.starts_with(rig.prefix()));
+    let is_strange = |name: &str| match &rig.simulator {
+        Some(_) => !name.starts_with(rig.prefix()),
+        None => name == rig.stranger(),
+    };
+    let strange = services.filter(|(name, _)| is_strange(name));
     strange
         .map(|(name, service)| {
             let version = service["Version"]["Index"].as_u64().unwrap_or_default();

@@ -4,11 +4,13 @@
 mod chain;
 mod database;
 mod engine;
+mod kept;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::canary;
 use super::rig::Rig;
 pub(super) use database::Database;
 
@@ -24,8 +26,8 @@ pub(super) struct Oracle {
 
 impl Oracle {
     pub(super) async fn new(rig: &Rig) -> Self {
-        let strangers = if rig.simulator.is_some() { engine::strangers(rig).await } else { BTreeMap::new() };
-        Self { strangers, closed: BTreeMap::new(), counts: BTreeMap::new() }
+        rig.plant_stranger().await;
+        Self { strangers: engine::strangers(rig).await, closed: BTreeMap::new(), counts: BTreeMap::new() }
     }
 
     /// At any moment, whatever is under way.
@@ -42,6 +44,7 @@ impl Oracle {
         assert_ne!(attempt.status, "in_progress", "deployment {id} has ended");
         if database.newest(&attempt.environment).await == id && !engine::is_silent(rig) {
             engine::verdicts_are_true(rig, &database, id).await;
+            self.engine(rig, &database).await;
         }
     }
 
@@ -55,18 +58,26 @@ impl Oracle {
             return;
         }
         engine::every_label_has_its_row(rig, &database).await;
+        self.engine(rig, &database).await;
         database.nothing_was_written_for_nothing().await;
         if rig.simulator.is_some() {
             engine::each_service_was_written_once(rig, &database).await;
-            assert_eq!(
-                engine::strangers_of(rig, &self.strangers).await,
-                self.strangers,
-                "NL-7: strangers are untouched"
-            );
         }
         if rig.runs() {
             rest_agrees(rig, &database).await;
+            no_secret_is_told(rig, &database).await;
         }
+        canary::is_in_no_file(rig.home());
+    }
+
+    /// What an Engine that answers must show, whatever is under way.
+    async fn engine(&self, rig: &Rig, database: &Database) {
+        kept::specs_are_those_announced(rig, database).await;
+        kept::objects_are_those_announced(rig, database).await;
+        kept::jobs_ran_as_often_as_written(rig, database).await;
+        kept::contents_are_kept(rig, database).await;
+        let strangers = engine::strangers_of(rig, &self.strangers).await;
+        assert_eq!(strangers, self.strangers, "NL-7: strangers are untouched");
     }
 
     /// What holds of the ledger at any moment.
@@ -116,6 +127,18 @@ async fn rest_agrees(rig: &Rig, database: &Database) {
         .await;
     told.sort();
     assert_eq!(told, stored, "the REST API tells what runs as the database derives it");
+}
+
+/// NL-6: pages and answers that show what was deployed name no secret.
+async fn no_secret_is_told(rig: &Rig, database: &Database) {
+    let mut paths: Vec<String> = ["/api/health", "/api/drift", "/", "/health", "/settings"].map(str::to_owned).into();
+    for id in database.texts("select max(id) from attempts group by environment").await {
+        paths.extend([format!("/api/deployments/{id}"), format!("/deployments/{id}")]);
+    }
+    for path in paths {
+        let (_, text) = rig.page(&path).await;
+        canary::is_not_told(&path, &text);
+    }
 }
 
 fn row(row: &Value) -> String {
