@@ -28,7 +28,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let rig = Rig::simulated(&Terms::default()).await;
+        let rig = Rig::simulated(&Terms::default());
         let socket = rig.home().join("engine.sock");
         let stop = CancellationToken::new();
         let listening = rig.simulator().listen(&socket).await.unwrap();

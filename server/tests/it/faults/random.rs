@@ -4,13 +4,14 @@
 //! `RM_SEED=7` runs one world again, `RM_RUNS=500` as many for each test. The same seed gives the same stacks, faults and
 //! requests at the same moments; only what the Engine's answers meet in the very same instant may come in another order.
 
+mod people;
+
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use release_manager::names::{Actor, DeploymentId};
-use serde_json::json;
+use release_manager::pipeline::{OnDrift, OnFailure};
 use simulator::{Availability, Daemon, Fault, NodeState, SwarmTrouble, Trouble};
 
 use super::life::Moment;
@@ -93,24 +94,26 @@ impl World {
     async fn step(&mut self) {
         let chance = self.dice.below(100);
         match chance {
-            0..34 => {
+            0..26 => {
                 let short = stack(&mut self.dice);
                 self.tell(format!("push {short}"));
                 self.rig.push(&short);
             }
-            34..46 => self.fault(),
-            46..54 => self.crash_somewhere().await,
-            54..58 => {
+            26..38 => self.fault(),
+            38..46 => self.crash_somewhere().await,
+            46..50 => {
                 self.tell("stop".to_owned());
                 self.rig.stop().await;
             }
-            58..66 => self.hand().await,
-            66..74 => self.promote().await,
-            74..80 => self.cancel().await,
+            50..58 => self.hand().await,
+            58..65 => self.promote().await,
+            65..71 => self.cancel().await,
+            71..75 => self.roll_back().await,
+            75..78 => self.restart().await,
+            78..80 => self.hold_or_resume().await,
             80..83 if self.rig.runs() => {
                 self.tell("retry".to_owned());
-                let person = Actor::Person("ada".to_owned());
-                let _ = self.rig.manager().retry(person, &name("preprod")).await;
+                let _ = self.rig.manager().retry(people::person(), &name("preprod")).await;
             }
             83..87 => self.daemon(),
             87..90 => self.swarm(),
@@ -189,62 +192,6 @@ impl World {
         self.rig.crash().await;
     }
 
-    /// A person with the docker command.
-    async fn hand(&mut self) {
-        let service = self.dice.pick(&["a", "b", "c", "d"]);
-        let full_name = self.rig.full_name(service);
-        let answers = self.rig.simulator().daemon() == Daemon::Up && !self.rig.simulator().swarm_trouble();
-        if !answers || !self.rig.engine.services().await.contains_key(&full_name) {
-            return;
-        }
-        self.rig.simulator().clear_faults();
-        let (kind, image) = (self.dice.below(4), format!("app:{}", 7 + self.dice.below(2)));
-        self.tell(format!("hand {kind} {full_name} {image}"));
-        match kind {
-            0 => {
-                let change = |spec: &mut serde_json::Value| {
-                    spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image);
-                };
-                self.rig.engine.change(&full_name, "", change).await;
-            }
-            1 => {
-                let change = |spec: &mut serde_json::Value| spec["Mode"]["Replicated"]["Replicas"] = json!(4);
-                self.rig.engine.change(&full_name, "", change).await;
-            }
-            2 => self.rig.engine.remove(&full_name).await,
-            _ => {
-                let spec = self.rig.engine.get(&format!("/services/{full_name}")).await["Spec"].clone();
-                self.rig.engine.remove(&full_name).await;
-                self.rig.engine.create(&spec).await;
-            }
-        }
-    }
-
-    async fn promote(&mut self) {
-        if !self.rig.runs() {
-            return;
-        }
-        let one = self.dice.pick(&["a", "b", "c", "d"]).parse().unwrap();
-        let chosen = self.dice.percent(50).then(|| [one].into());
-        self.tell(format!("promote {chosen:?}"));
-        let person = Actor::Person("ada".to_owned());
-        let answer = self.rig.manager().promote(person, &name("prod"), chosen, None).await;
-        self.tell(format!("promoted: {:?}", answer.map_err(|error| error.to_string())));
-    }
-
-    async fn cancel(&mut self) {
-        if !self.rig.runs() {
-            return;
-        }
-        let live = self.rig.manager().live().borrow().clone();
-        let running = live.environments.values().filter_map(|known| known.deployment.as_ref());
-        let running = running.filter(|progress| !progress.status.is_final()).map(|progress| progress.id).next();
-        if let Some(DeploymentId(id)) = running {
-            self.tell(format!("cancel {id}"));
-            let _ = self.rig.manager().cancel(Actor::Person("ada".to_owned()), DeploymentId(id), false).await;
-        }
-    }
-
     fn daemon(&mut self) {
         let simulator = self.rig.simulator().clone();
         let next = match simulator.daemon() {
@@ -319,12 +266,15 @@ fn run(seed: u64) {
                 timeout: Duration::from_mins(2),
                 health: Duration::from_mins(2),
                 seed,
+                on_failure: if dice.percent(35) { OnFailure::Rollback } else { OnFailure::Keep },
+                on_drift: if dice.percent(35) { OnDrift::Heal } else { OnDrift::Report },
                 ..Terms::default()
             };
             let first = stack(&mut dice);
             let steps = 6 + dice.below(10);
-            let mut world = World { dice, rig: Rig::simulated(&terms).await, told: Vec::new() };
+            let mut world = World { dice, rig: Rig::simulated(&terms), told: Vec::new() };
             let mut oracle = Oracle::new(&world.rig).await;
+            world.tell(format!("on failure {:?}, on drift {:?}", terms.on_failure, terms.on_drift));
             world.tell(format!("push {first}"));
             world.rig.push(&first);
             world.rig.start().await;

@@ -46,6 +46,9 @@ pub(super) struct Terms {
     pub(super) timeout: Duration,
     pub(super) health: Duration,
     pub(super) seed: u64,
+    /// What both environments do when a deployment has failed, and when somebody changes what they run.
+    pub(super) on_failure: OnFailure,
+    pub(super) on_drift: OnDrift,
 }
 
 impl Default for Terms {
@@ -57,6 +60,8 @@ impl Default for Terms {
             timeout: Duration::from_mins(5),
             health: Duration::from_secs(30),
             seed: 1,
+            on_failure: OnFailure::Keep,
+            on_drift: OnDrift::Report,
         }
     }
 }
@@ -93,7 +98,7 @@ pub(super) struct Rig {
 
 impl Rig {
     /// A world with a simulated Engine, on the clock of the runtime that it is made in.
-    pub(super) async fn simulated(terms: &Terms) -> Self {
+    pub(super) fn simulated(terms: &Terms) -> Self {
         let nodes = (1..=terms.nodes).map(|number| NodeOptions::new(format!("swarm-{number}"), number == 1));
         let simulator = Simulator::new(Options {
             nodes: nodes.collect(),
@@ -368,8 +373,8 @@ fn settings(prefix: &str, terms: &Terms) -> Settings {
         env_file: format!("env/.env.{stage}").parse().unwrap(),
         stack_files: vec!["stack.yml".parse().unwrap()],
         promotes_from: from.map(name),
-        on_failure: OnFailure::Keep,
-        on_drift: OnDrift::Report,
+        on_failure: terms.on_failure,
+        on_drift: terms.on_drift,
         allow_rewind: false,
     };
     let environments =

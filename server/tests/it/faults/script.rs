@@ -34,7 +34,7 @@ pub(super) fn simulate(scenario: &Scenario) {
     runtime.block_on(async {
         let mut terms = Terms::default();
         (scenario.terms)(&mut terms);
-        let mut rig = Rig::simulated(&terms).await;
+        let mut rig = Rig::simulated(&terms);
         play(&mut rig, scenario).await;
     });
 }

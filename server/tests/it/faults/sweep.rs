@@ -28,7 +28,7 @@ fn sweep(story: &Story, moment: Moment) -> u32 {
 fn kill_at(story: &Story, moment: Moment, nth: u32) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let mut rig = Rig::simulated(&Terms::default()).await;
+        let mut rig = Rig::simulated(&Terms::default());
         let mut oracle = Oracle::new(&rig).await;
         rig.push(story.first);
         rig.start().await;

@@ -48,7 +48,7 @@ scenarios_everywhere! {
             push web app:1 x2
             start
             ended 1
-            push web app:2 x2 run='exit 3' fail=rollback
+            push web app:2 x2 run='exit 3' fail=rollback rest=20s
             ended 2",
         record: "
             1 preprod sync success: web >1 succeeded
