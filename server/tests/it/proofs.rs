@@ -45,7 +45,7 @@ async fn a_signed_push_is_answered_at_once_and_what_was_pushed_is_deployed() {
     let body = json!({ "ref": "refs/heads/main" }).to_string();
     let mut mac = hmac::Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signature = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let signature = format!("{:x}", mac.finalize().into_bytes());
     let push = client.post(format!("{}/api/webhooks/github", program.base)).header("x-github-event", "push");
     let push = push.header("x-hub-signature-256", format!("sha256={signature}")).body(body).send().await.unwrap();
     assert_eq!(push.status(), StatusCode::ACCEPTED);
