@@ -38,6 +38,7 @@ pub const SERVER_FUNCTIONS: &[(&str, Operation)] = &[
     ("/rpc/close_looks", Operation::View),
     ("/rpc/insights", Operation::View),
     ("/rpc/setup", Operation::View),
+    ("/rpc/notifications", Operation::View),
     ("/rpc/about", Operation::View),
     ("/rpc/promote", Operation::Promote),
     ("/rpc/sync", Operation::Sync),
@@ -125,8 +126,9 @@ pub(crate) mod ssr {
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
     use release_manager::access::{Accounts, AuditResult, Denied, Operation, Principal, Shown, Trail, Visit};
-    use release_manager::manager::Manager;
+    use release_manager::manager::{Manager, ManagerError};
     use release_manager::names::{Actor, EnvironmentName};
+    use release_manager::notice::{Audience, Told};
 
     use crate::error::{RpcError, RpcErrorKind};
 
@@ -143,6 +145,18 @@ pub(crate) mod ssr {
     pub(crate) fn manager() -> Result<Arc<Manager>, RpcError> {
         allow(Operation::View)?;
         not_ready(use_context())
+    }
+
+    /// Who is told of what happens, for somebody who may look. What places have answered is for who may change things here.
+    pub(crate) async fn told() -> Result<Vec<Told>, RpcError> {
+        let visit = allow(Operation::View)?;
+        let audience: Arc<dyn Audience> = not_ready(use_context())?;
+        let mut told = audience.told().await.map_err(ManagerError::from)?;
+        if visit.principal.may(Operation::ManageAccess).is_err() {
+            let troubles = told.iter_mut().filter_map(|place| place.queue.trouble.as_mut());
+            troubles.for_each(|(_, why)| "an admin sees why".clone_into(why));
+        }
+        Ok(told)
     }
 
     /// An answer of the manager, as who asks may see it.

@@ -232,6 +232,12 @@ pub async fn setup() -> Result<String, RpcError> {
     Ok(crate::drawn::setup(&access::manager()?.setup()))
 }
 
+/// Who is told of what happens, and how that goes, drawn.
+#[server(prefix = "/rpc", endpoint = "notifications", input = GetUrl)]
+pub async fn notifications() -> Result<String, RpcError> {
+    Ok(crate::drawn::told(&access::told().await?))
+}
+
 /// What this program is and what it is made of, drawn.
 #[server(prefix = "/rpc", endpoint = "about", input = GetUrl)]
 #[allow(clippy::unused_async, reason = "a server function is asynchronous, whatever it does")]

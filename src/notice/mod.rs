@@ -3,12 +3,14 @@
 
 mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Cause, Deployment, FailureReason, Outcome, ServiceOutcome, Status, Verdict};
 use crate::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
+use crate::ports::LedgerError;
 use crate::time::Timestamp;
 
 pub use trouble::{Key, Troubles};
@@ -103,6 +105,42 @@ pub enum Tone {
     Neutral,
     /// Somebody should look.
     Bad,
+}
+
+/// A place that is told, without anything that may be secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How it is reached: `webhook`, `ntfy`, `email`.
+    pub kind: &'static str,
+    /// The environments that it is told of; `None` for all.
+    pub environments: Option<BTreeSet<EnvironmentName>>,
+    /// The events that it is told of; `None` for all.
+    pub events: Option<BTreeSet<Event>>,
+    /// How it stands with what it was told.
+    pub queue: Queue,
+}
+
+/// What waits for a place, and how it went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// How many notices wait.
+    pub waiting: u64,
+    /// When the next of them is tried.
+    pub next_at: Option<Timestamp>,
+    /// When the newest notice that arrived was made; `None` where none has of late.
+    pub sent_at: Option<Timestamp>,
+    /// When the newest notice that did not arrive was made, and why; `None` where a later one has arrived. It may quote
+    /// what the place has answered.
+    pub trouble: Option<(Timestamp, String)>,
+}
+
+/// Knows who is told.
+#[async_trait]
+pub trait Audience: Send + Sync {
+    /// Every place that is told, in the order of the configuration.
+    async fn told(&self) -> Result<Vec<Told>, LedgerError>;
 }
 
 /// One thing that people are told.

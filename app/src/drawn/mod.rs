@@ -7,6 +7,7 @@ mod plot;
 mod service;
 mod setup;
 mod timeline;
+mod told;
 
 use leptos::prelude::*;
 use release_manager::names::CommitSha;
@@ -17,6 +18,7 @@ pub(crate) use insights::insights;
 pub(crate) use service::{close_look, spec, tasks};
 pub(crate) use setup::{about, setup};
 pub(crate) use timeline::timeline;
+pub(crate) use told::told;
 
 use crate::clock::wall_clock;
 use crate::view;

@@ -27,7 +27,7 @@ pub(crate) fn setup(setup: &Setup) -> String {
     })
 }
 
-fn fact(name: &'static str, value: impl IntoView + 'static) -> AnyView {
+pub(super) fn fact(name: &'static str, value: impl IntoView + 'static) -> AnyView {
     view! { <div class="field"><dt>{name}</dt><dd class="wrap">{value}</dd></div> }.into_any()
 }
 
@@ -56,6 +56,7 @@ pub(crate) fn about() -> String {
             <dl class="facts card-note">
                 {fact("Version", env!("CARGO_PKG_VERSION"))}
                 {fact("Licence", "MIT or Apache-2.0, as you like")}
+                {fact("Made of", view! { <a href="/licences.txt" rel="external">"the work of others, and its licences"</a> })}
                 {fact("REST API", view! { <a href="/api/docs" rel="external">"/api/docs"</a> })}
             </dl>
             <details class="spec">

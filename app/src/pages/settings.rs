@@ -7,6 +7,7 @@ use release_manager::time::Timestamp;
 use crate::access::use_looker;
 use crate::components::{Age, Drawn, Elapsed, Field, Icon, PageHead, Sha, Symbol};
 use crate::live::use_live;
+use crate::pages::access;
 use crate::rpc;
 
 /// The parts of the settings: their addresses and names, and what one must be allowed to see them.
@@ -44,10 +45,13 @@ pub fn SettingsFrame(
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let setup = Resource::new(|| (), |()| rpc::setup());
+    let told = Resource::new(|| (), |()| rpc::notifications());
     view! {
         <SettingsFrame title="Settings">
             <Source/>
+            <You/>
             <Drawn resource=setup/>
+            <Drawn resource=told/>
         </SettingsFrame>
     }
 }
@@ -61,6 +65,26 @@ pub fn AboutPage() -> impl IntoView {
             <Drawn resource=about/>
         </SettingsFrame>
     }
+}
+
+/// Who one is here, also where nobody has to log in.
+#[component]
+fn You() -> impl IntoView {
+    let looker = use_looker();
+    looker.visit().map(|visit| {
+        let (name, role) = (access::name(&visit.principal), visit.principal.grant.to_string());
+        let has_session = visit.session.is_some();
+        view! {
+            <section class="card" aria-labelledby="you-title">
+                <header class="card-head"><h2 id="you-title">"You"</h2></header>
+                <dl class="facts card-note">
+                    <Field label="Name">{name}</Field>
+                    <Field label="Role">{role}</Field>
+                    {has_session.then(|| view! { <Field label="Password and sessions"><a href="/account">"Account"</a></Field> })}
+                </dl>
+            </section>
+        }
+    })
 }
 
 #[component]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use release_manager::manager::{Manager, Ports, Settings as ManagerSettings};
+use release_manager::notice::Told;
 use release_manager::ports::{Source, Swarm};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -22,7 +23,7 @@ use crate::backups::{self, BackupSettings};
 use crate::config::{Config, Settings, SourceSettings, database};
 use crate::http::{Gate, Parts, Tls, Webhooks, router, serve_tls};
 use crate::metrics::{Metrics, RateLimitLeft};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Target};
 use crate::soundness;
 use crate::source::{Counted, Git, GitHub};
 use crate::store::{OpenError, Store};
@@ -96,12 +97,13 @@ async fn run_alone(lines: &Lines) -> Result<(), Failure> {
     let tls = config.tls.map(|(certificate, key)| Tls::read(&certificate, &key));
     let tls = tls.transpose().map_err(|error| Failure::setting(format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}")))?;
     let store = Arc::new(open(&config.database).await?);
+    let told = config.targets.iter().map(Target::told).collect();
     let notifier = if config.targets.is_empty() {
         None
     } else {
         Some(Notifier::new(Arc::clone(&store), config.targets, config.public_url).map_err(Failure::new)?)
     };
-    let outside = Outside { webhook_secret: config.webhook_secret, notifier };
+    let outside = Outside { webhook_secret: config.webhook_secret, notifier, told };
     first_admin(&store, &config.auth).await?;
     let door = Door::new(&store, config.auth, config.listen, tls)?;
     let ledger = Arc::<Store>::clone(&store);
@@ -118,6 +120,8 @@ pub(super) struct Outside {
     pub(super) webhook_secret: Option<SecretString>,
     /// Who tells people; `None` where nobody is to be told.
     pub(super) notifier: Option<Notifier>,
+    /// Whom.
+    pub(super) told: Vec<Told>,
 }
 
 /// The Swarm with the credentials in the directory that `DOCKER_CONFIG` names, if it names one.
@@ -177,7 +181,7 @@ async fn until_stopped(
     })?;
     let manager = Arc::new(Manager::new(ports, settings, stop.clone()).await.map_err(Failure::new)?);
     manager.start().await.map_err(Failure::new)?;
-    let Outside { webhook_secret, notifier } = house.outside;
+    let Outside { webhook_secret, notifier, told } = house.outside;
     let notifying = notifier.map(|notifier| tokio::spawn(notifier.run(Manager::clone(&manager), stop.clone())));
     let webhooks = Webhooks::start(&manager, webhook_secret, stop.clone());
     let tasks = TaskTracker::new();
@@ -189,7 +193,7 @@ async fn until_stopped(
     }
     let (store, metrics) = (house.store, house.metrics);
     let gate = Gate::new(Arc::clone(&keeper), auth, listen).map_err(Failure::setting)?;
-    let surface = Parts { gate, store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen };
+    let surface = Parts { gate, store, metrics, webhooks, tasks: tasks.clone(), stop: stop.clone(), listen, told };
     let app = router(Arc::clone(&manager), surface);
     info!("Listening on {}://{listen}", if tls.is_some() { "https" } else { "http" });
     ready();

@@ -31,6 +31,7 @@ use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use release_manager::access::Accounts;
 use release_manager::manager::Manager;
+use release_manager::notice::{Audience, Told};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +44,7 @@ use utoipa_axum::routes;
 
 use crate::auth::{Doorkeeper, OIDC_CALLBACK};
 use crate::metrics::Metrics;
+use crate::notify::Addressees;
 use crate::store::Store;
 
 pub use auth::Gate;
@@ -73,6 +75,8 @@ pub struct Parts {
     pub stop: CancellationToken,
     /// Where it is served.
     pub listen: SocketAddr,
+    /// Who is told of what happens, to be shown.
+    pub told: Vec<Told>,
 }
 
 /// What handlers are given.
@@ -141,10 +145,12 @@ pub fn router(manager: Arc<Manager>, parts: Parts) -> Router {
     };
     let gate = parts.gate;
     let accounts: Arc<dyn Accounts> = Arc::<Doorkeeper>::clone(gate.keeper());
+    let audience: Arc<dyn Audience> = Arc::new(Addressees::new(Arc::clone(&state.store), parts.told));
     let doors = app::access::Doors { provider: gate.provider().is_some() };
     let context = move || {
         provide_context(Arc::clone(&manager));
         provide_context(Arc::clone(&accounts));
+        provide_context(Arc::clone(&audience));
         provide_context(doors);
     };
     let shell = move || app::shell(options.clone());

@@ -1,6 +1,7 @@
 //! Telling people who do not look. What is told follows from the ledger and from what moves; it waits in the database
 //! until each target has it, so that a restart neither loses it nor tells it twice.
 
+mod audience;
 mod message;
 mod send;
 mod target;
@@ -25,6 +26,7 @@ use crate::source::tls::TlsError;
 use crate::store::{Delivery, Store, Waiting};
 use send::{Failure, Sender};
 
+pub use audience::Addressees;
 pub use target::{Channel, Email, Security, Target};
 
 /// The first pause before a notice is sent again; it doubles each time.

@@ -2,7 +2,7 @@
 
 use release_manager::deployment::Deployment;
 use release_manager::names::DeploymentId;
-use release_manager::notice::{Notice, Row, Troubles};
+use release_manager::notice::{Notice, Queue, Row, Troubles};
 use release_manager::ports::LedgerError;
 use release_manager::time::Timestamp;
 use sqlx::SqliteConnection;
@@ -179,6 +179,42 @@ impl Store {
         .await
         .map_err(failed)?;
         Ok(due.map(Timestamp::from_millis))
+    }
+
+    /// How it stands with what a target was told.
+    pub async fn notice_queue(&self, target: &str) -> Result<Queue, LedgerError> {
+        let row = sqlx::query!(
+            r#"select
+                count(*) filter (where state = 'waiting') as "waiting!: i64",
+                min(due_at) filter (where state = 'waiting') as "next_at: i64",
+                max(made_at) filter (where state = 'sent') as "sent_at: i64"
+            from notices
+            where target = ?"#,
+            target
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(failed)?;
+        let trouble = sqlx::query!(
+            r#"select made_at, error_message as "error_message!"
+            from notices
+            where target = ?1
+                and state <> 'sent'
+                and error_message is not null
+                and id > coalesce((select max(id) from notices where target = ?1 and state = 'sent'), 0)
+            order by id desc
+            limit 1"#,
+            target
+        )
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed)?;
+        Ok(Queue {
+            waiting: u64::try_from(row.waiting).unwrap_or_default(),
+            next_at: row.next_at.map(Timestamp::from_millis),
+            sent_at: row.sent_at.map(Timestamp::from_millis),
+            trouble: trouble.map(|row| (Timestamp::from_millis(row.made_at), row.error_message)),
+        })
     }
 
     /// Notes what became of an attempt to tell.

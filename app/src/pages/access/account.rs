@@ -56,7 +56,8 @@ pub fn AccountPage() -> impl IntoView {
     }
 }
 
-fn name(principal: &Principal) -> String {
+/// Who somebody is, in words.
+pub(crate) fn name(principal: &Principal) -> String {
     match &principal.who {
         Who::Person(name) => name.to_string(),
         Who::Token(name) => format!("token {name}"),

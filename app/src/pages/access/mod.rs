@@ -8,6 +8,7 @@ mod tokens;
 mod users;
 
 pub use account::AccountPage;
+pub(crate) use account::name;
 pub use audit::AuditPage;
 pub use login::LoginPage;
 pub use tokens::TokensPage;

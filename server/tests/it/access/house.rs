@@ -77,6 +77,7 @@ impl House {
             tasks: tasks.clone(),
             stop: stop.clone(),
             listen: address,
+            told: Vec::new(),
         };
         let router = router(Arc::clone(&manager), surface);
         let serving = tokio::spawn(server::http::serve(listener, router.clone(), stop.clone()));

@@ -114,6 +114,7 @@ impl World {
             tasks: tasks.clone(),
             stop,
             listen,
+            told: Vec::new(),
         };
         let router = router(Arc::clone(&manager), surface);
         Self { manager, store, source, router, tasks, _engine: engine, _home: home }

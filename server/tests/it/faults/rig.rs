@@ -293,6 +293,7 @@ impl Rig {
             tasks: TaskTracker::new(),
             stop: answered.clone(),
             listen,
+            told: Vec::new(),
         };
         let _busy = Busy::begin();
         let request = Request::get(path).header("host", "127.0.0.1:8080").body(Body::empty()).unwrap();

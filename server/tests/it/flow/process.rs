@@ -69,6 +69,7 @@ impl Process {
             tasks: TaskTracker::new(),
             stop: stop.clone(),
             listen: address,
+            told: Vec::new(),
         };
         let app = router(Arc::clone(&manager), surface);
         let serving = tokio::spawn(server::http::serve(listener, app, stop.clone()));

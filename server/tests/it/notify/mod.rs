@@ -11,14 +11,14 @@ use axum::extract::State;
 use axum::routing::post;
 use http::StatusCode;
 use release_manager::manager::{Manager, Ports, Settings};
-use release_manager::notice::Event;
+use release_manager::notice::{Audience, Event, Queue};
 use release_manager::ports::Ledger;
 use release_manager::testing::{FakeSource, FakeSwarm};
 use serde_json::Value;
 use server::SystemClock;
 use server::config::default_pipeline;
-use server::notify::{Channel, Notifier, Target};
-use server::store::Store;
+use server::notify::{Addressees, Channel, Notifier, Target};
+use server::store::{Delivery, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -221,12 +221,32 @@ async fn a_place_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
     running.stop().await;
     let running = scene.start().await;
     assert_eq!(running.store.next_notice("hook").await.unwrap(), None, "what was refused does not wait");
+    let refused = shown(&scene, &running).await;
+    assert_eq!((refused.waiting, refused.next_at, refused.sent_at), (0, None, None));
+    assert!(refused.trouble.unwrap().1.starts_with("the answer was 404"));
     deploy(&running.store, 'b', false).await;
     running.stop().await;
     let running = scene.start().await;
     receiver.next().await;
     running.stop().await;
     let running = scene.start().await;
-    assert!(running.store.next_notice("hook").await.unwrap().is_some(), "what failed waits for its next try");
+    let due = running.store.next_notice("hook").await.unwrap();
+    assert!(due.is_some(), "what failed waits for its next try");
+    let down = shown(&scene, &running).await;
+    assert_eq!((down.waiting, down.next_at, down.sent_at), (1, due, None));
+    assert!(down.trouble.unwrap().1.starts_with("the answer was 502"));
+    let [waiting] = running.store.due_notices("hook", due.unwrap()).await.unwrap().try_into().unwrap();
+    running.store.delivered(waiting.id, &Delivery::Sent).await.unwrap();
+    let sent = shown(&scene, &running).await;
+    assert_eq!((sent.waiting, sent.trouble), (0, None), "what has arrived since says that all is well");
+    assert!(sent.sent_at.is_some());
     running.stop().await;
+}
+
+/// What the settings show of the one target.
+async fn shown(scene: &Scene, running: &Running) -> Queue {
+    let told = scene.targets.iter().map(Target::told).collect();
+    let [told] = Addressees::new(Arc::clone(&running.store), told).told().await.unwrap().try_into().unwrap();
+    assert_eq!((told.name.as_str(), told.kind), ("hook", "webhook"));
+    told.queue
 }
