@@ -90,7 +90,9 @@ impl Shown for DeploymentView {
 impl Shown for CloseLooks {
     fn keep_logs(&mut self, may_read: &dyn Fn(&EnvironmentName) -> bool) {
         for (_, services) in self.0.iter_mut().filter(|(name, _)| !may_read(name)) {
-            services.values_mut().for_each(|look| look.last_words = None);
+            for look in services.values_mut() {
+                look.last_words = None;
+            }
         }
     }
 }

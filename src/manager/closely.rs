@@ -102,18 +102,17 @@ impl Inner {
         task: &str,
     ) -> (ServiceName, LastWords) {
         let heard = &self.watcher.heard;
-        let lines = match heard.of(task, Instant::now()) {
-            Some(known) => known,
-            None => {
-                let asked = self.ports.swarm_of(&environment.stack).logs(task, LINES);
-                let lines = match tokio::time::timeout(PATIENCE, asked).await {
-                    Ok(answer) => answer.map_err(|error| error.to_string()),
-                    Err(_) => Err(format!("its node did not answer within {} s", PATIENCE.as_secs())),
-                };
-                let answer = Answer { lines: lines.clone(), at: Instant::now() };
-                heard.answers().insert(task.to_owned(), answer);
-                lines
-            }
+        let lines = if let Some(known) = heard.of(task, Instant::now()) {
+            known
+        } else {
+            let asked = self.ports.swarm_of(&environment.stack).logs(task, LINES);
+            let lines = match tokio::time::timeout(PATIENCE, asked).await {
+                Ok(answer) => answer.map_err(|error| error.to_string()),
+                Err(_) => Err(format!("its node did not answer within {} s", PATIENCE.as_secs())),
+            };
+            let answer = Answer { lines: lines.clone(), at: Instant::now() };
+            heard.answers().insert(task.to_owned(), answer);
+            lines
         };
         (service.clone(), LastWords { task: task.to_owned(), lines })
     }

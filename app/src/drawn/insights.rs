@@ -51,10 +51,13 @@ fn figure(name: &'static str, value: String, note: String) -> impl IntoView + us
     }
 }
 
+/// The parts of a bar, each with its class, and what they say.
+type Drawn = (Vec<(f64, &'static str)>, String);
+
 fn plots(steps: &[Step], days: &[Timestamp], name: &str) -> AnyView {
     let succeeded: u32 = steps.iter().map(|step| step.succeeded).sum();
     let failed: u32 = steps.iter().map(|step| step.failed).sum();
-    let of = |part: &dyn Fn(&Step) -> (Vec<(f64, &'static str)>, String)| -> Vec<Bar> {
+    let of = |part: &dyn Fn(&Step) -> Drawn| -> Vec<Bar> {
         let bar = |(step, day): (&Step, &Timestamp)| {
             let (parts, said) = part(step);
             Bar { label: view::day(*day), parts, title: format!("From {}: {said}", view::date(*day)) }

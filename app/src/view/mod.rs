@@ -33,7 +33,7 @@ pub use words::{
 
 use std::collections::BTreeMap;
 
-use release_manager::health::{EnvironmentHealth, ServiceHealth};
+use release_manager::health::ServiceHealth;
 use release_manager::live::LiveEnvironment;
 use release_manager::names::{CommitSha, ServiceName};
 use release_manager::release::{Release, ServiceVersion};

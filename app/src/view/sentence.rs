@@ -23,7 +23,7 @@ pub fn reason(text: &str) -> String {
 pub fn parts(text: &str) -> Vec<(bool, String)> {
     let parts: Vec<&str> = text.split('`').collect();
     // A backtick without a partner is one that was quoted.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return vec![(false, text.to_owned())];
     }
     let told = parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty());

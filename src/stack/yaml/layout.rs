@@ -82,17 +82,14 @@ impl Layout {
         self.is_over |= marker == Some("...");
         let rest = after_white(body);
         let column = body.len() - body.trim_start_matches(' ').len();
-        if rest.is_empty() || self.is_over || body.starts_with('%') {
+        let goes_on = self.block.or(self.plain).is_some_and(|limit| column >= limit);
+        let ends_plain = self.plain.is_some() && rest.starts_with('#');
+        if rest.is_empty() || self.is_over || body.starts_with('%') || (goes_on && !ends_plain) {
             self.out.push_str(body);
-        } else if self.block.or(self.plain).is_some_and(|limit| column >= limit)
-            && !(self.plain.is_some() && rest.starts_with('#'))
-        {
-            self.out.push_str(body);
-        } else {
-            (self.block, self.plain) = (None, None);
-            self.begin(body, marker, column)?;
+            return Some(());
         }
-        Some(())
+        (self.block, self.plain) = (None, None);
+        self.begin(body, marker, column)
     }
 
     /// Takes a line that begins outside brackets and texts.
@@ -211,9 +208,8 @@ impl Layout {
     fn quoted<'a>(&mut self, rest: &'a str, mark: char) -> &'a str {
         let mut characters = rest.char_indices().peekable();
         while let Some((at, c)) = characters.next() {
-            if c == '\\' && mark == '"' {
-                characters.next();
-            } else if c == mark && mark == '\'' && characters.peek().is_some_and(|(_, next)| *next == mark) {
+            let is_doubled = c == mark && mark == '\'' && characters.peek().is_some_and(|(_, next)| *next == mark);
+            if is_doubled || (c == '\\' && mark == '"') {
                 characters.next();
             } else if c == mark {
                 (self.quote, self.next_is_value, self.has_ended) = (None, false, true);
