@@ -67,7 +67,7 @@ mod tests {
             ("env/.env.prod: line 2: no `=`", "env/.env.prod: line 2: no `=`."),
             ("redis: it is gone", "redis: it is gone."),
             ("Nothing to do.", "Nothing to do."),
-            ("panic\nat main", "Panic\nat main"),
+            ("panic at\nmain", "Panic at\nmain"),
             ("", ""),
         ] {
             assert_eq!(sentence(text), expected);
