@@ -65,7 +65,9 @@ fn click(page: &Page, event: &Event) {
     }
     let Ok(Some(link)) = target.closest("a[href]") else { return };
     let Ok(link) = link.dyn_into::<HtmlAnchorElement>() else { return };
-    let leaves = link.has_attribute("download") || !link.target().is_empty() || link.rel().contains("external");
+    let leaves = link.has_attribute("download")
+        || !link.target().is_empty()
+        || link.rel().split(' ').any(|word| word == "external");
     let Some(url) = own_url(&link.href()).filter(|url| !leaves && url.hash().is_empty()) else { return };
     event.prevent_default();
     page.go(&url.href(), Entry::New);

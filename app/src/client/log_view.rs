@@ -70,10 +70,11 @@ fn LogView(
         }
     });
     let found = Memo::new(move |_| {
-        let letters = search.with(|search| search.trim().to_ascii_lowercase());
         log.with(|log| {
-            let matching = log.lines.iter().filter(|line| line.text.to_ascii_lowercase().contains(&letters));
-            matching.cloned().collect::<Vec<_>>()
+            search.with(|search| {
+                let matching = log.lines.iter().filter(|line| view::holds(&line.text, search));
+                matching.cloned().collect::<Vec<_>>()
+            })
         })
     });
     let said = move || {

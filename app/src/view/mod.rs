@@ -13,7 +13,7 @@ mod time;
 mod versions;
 mod words;
 
-pub use filter::{ServiceFilter, ServiceState, encoded};
+pub use filter::{ServiceFilter, ServiceState, encoded, holds};
 #[cfg(feature = "ssr")]
 pub use history::{Further, HistoryQuery};
 pub use log::{LOG_LINES, Log, LogLine, make_room};

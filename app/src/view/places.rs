@@ -52,10 +52,9 @@ pub fn places(overview: Option<&Overview>) -> Vec<Place> {
 
 /// The places whose name holds what was typed, those that begin with it first; at most `most`.
 pub fn matching(places: &[Place], typed: &str, most: usize) -> Vec<Place> {
-    let typed = typed.trim().to_ascii_lowercase();
-    let lower = |place: &Place| place.name.to_ascii_lowercase();
+    let begins = |place: &&Place| place.name.get(..typed.trim().len()).is_some_and(|start| super::holds(start, typed));
     let (first, second): (Vec<&Place>, Vec<&Place>) =
-        places.iter().filter(|place| lower(place).contains(&typed)).partition(|place| lower(place).starts_with(&typed));
+        places.iter().filter(|place| super::holds(&place.name, typed)).partition(begins);
     first.into_iter().chain(second).take(most).cloned().collect()
 }
 

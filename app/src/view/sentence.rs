@@ -50,8 +50,9 @@ pub fn grouped(findings: &[Finding]) -> Vec<(String, String)> {
 pub fn short_digest(image: &str) -> String {
     const WHOLE: usize = "sha256:".len() + 64;
     const CUT: usize = "sha256:".len() + 12;
-    match image.split_once('@') {
-        Some((name, digest)) if digest.len() == WHOLE && digest.is_ascii() => format!("{name}@{}…", &digest[..CUT]),
+    let (name, digest) = image.split_once('@').unwrap_or((image, ""));
+    match digest.get(..CUT) {
+        Some(cut) if digest.len() == WHOLE => format!("{name}@{cut}…"),
         _ => image.to_owned(),
     }
 }
