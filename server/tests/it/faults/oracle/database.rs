@@ -35,6 +35,21 @@ impl Database {
         Self(Mutex::new(options.connect().await.expect("the database opens")))
     }
 
+    /// From now on every question is answered as of one moment, until [`Self::look_up`]: the process goes on meanwhile.
+    pub(super) async fn look_closely(&self) {
+        self.tell("begin").await;
+    }
+
+    pub(super) async fn look_up(&self) {
+        self.tell("commit").await;
+    }
+
+    async fn tell(&self, statement: &'static str) {
+        let _busy = Busy::begin();
+        let mut connection = self.0.lock().await;
+        sqlx::query(statement).execute(&mut *connection).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
     /// All rows of a query; what is null or a number becomes text.
     pub(crate) async fn rows(&self, query: &'static str) -> Vec<sqlx::sqlite::SqliteRow> {
         let _busy = Busy::begin();

@@ -82,6 +82,7 @@ impl Oracle {
 
     /// What holds of the ledger at any moment.
     async fn database(&mut self, database: &Database) {
+        database.look_closely().await;
         database.one_unfinished_each().await;
         database.each_service_has_one_verdict().await;
         database.the_worst_service_decides().await;
@@ -99,6 +100,7 @@ impl Oracle {
             let before = self.counts.insert(table, now).unwrap_or(0);
             assert!(now >= before, "NL-5: {table} shrank from {before} to {now} rows");
         }
+        database.look_up().await;
     }
 }
 
