@@ -39,6 +39,7 @@ pub(super) fn check(service: &Written<'_>, wanted: &Stack, live: &LiveStack) -> 
     check.references(Kind::Config, &wanted.configs, &live.configs);
     check.endpoint();
     check.placement(&live.nodes);
+    check.monitor();
     check.findings
 }
 
@@ -221,6 +222,24 @@ impl Check<'_> {
             return;
         }
         self.room(large_enough);
+    }
+
+    /// Whoever says how long Swarm is to monitor a task mostly believes that it waits so long before it replaces the next.
+    fn monitor(&mut self) {
+        let spec = self.service.spec;
+        let (monitor, delay) = (number(spec, "/UpdateConfig/Monitor"), number(spec, "/UpdateConfig/Delay"));
+        let several = matches!(Mode::of(spec), Mode::Replicated(replicas) if replicas > 1);
+        let start_first = spec["UpdateConfig"]["Order"] == "start-first";
+        let is_checked = spec.pointer("/TaskTemplate/ContainerSpec/Healthcheck").is_some();
+        if several && !start_first && !is_checked && self.service.live.is_some() && delay < monitor {
+            let name = self.service.name.clone();
+            let message = format!(
+                "Swarm monitors the tasks of service `{name}` for longer than it waits between them, so that a version \
+                 that exits may take all replicas down before it is noticed: set `update_config.delay` to no less than \
+                 `monitor`, use `order: start-first`, or give it a `healthcheck`"
+            );
+            self.findings.warnings.push(Finding { service: Some(name), message });
+        }
     }
 
     /// Whether all replicas find a node, where a node takes only so many.

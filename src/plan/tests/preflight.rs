@@ -204,3 +204,23 @@ fn an_unchanged_service_is_not_asked_questions() {
     live.nodes.iter_mut().for_each(|node| node.role = "worker".to_owned());
     check_findings(&wanted, &live, &[], &[]);
 }
+
+#[test]
+fn a_delay_that_is_shorter_than_the_monitor_is_warned_of() {
+    let live = deployed(&stack("web=app:1"));
+    let replicas = |count: u64| stack("web=app:2").with("web", &["Mode"], json!({"Replicated": {"Replicas": count}}));
+    let update = |stack: Stack, delay: u64, order: &str| {
+        let config = json!({"Monitor": 5_000_000_000_u64, "Delay": delay, "Order": order});
+        stack.with("web", &["UpdateConfig"], config)
+    };
+    let warning = ["set `update_config.delay` to no less than `monitor`"];
+    check_findings(&update(replicas(2), 0, "stop-first"), &live, &[], &warning);
+    check_findings(&update(replicas(2), 5_000_000_000, "stop-first"), &live, &[], &[]);
+    check_findings(&update(replicas(2), 0, "start-first"), &live, &[], &[]);
+    check_findings(&update(replicas(1), 0, "stop-first"), &live, &[], &[]);
+    check_findings(&replicas(2), &live, &[], &[]);
+    let healthy = json!({"Test": ["CMD", "true"]});
+    let checked = replicas(2).with("web", &["TaskTemplate", "ContainerSpec", "Healthcheck"], healthy);
+    check_findings(&update(checked, 0, "stop-first"), &live, &[], &[]);
+    check_findings(&update(replicas(2), 0, "stop-first"), &swarm(), &[], &[]);
+}
