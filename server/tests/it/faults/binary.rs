@@ -155,3 +155,22 @@ async fn the_program_is_killed_at_each_call() {
     calls.extend((0..8).map(|after| ("GET", "/tasks", after)));
     killed_at(&calls).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_program_on_the_same_database_ends_and_starts_once_the_first_is_dead() {
+    let scene = Scene::new().await;
+    scene.push("web app:1");
+    let mut first = scene.start();
+    scene.ended(1).await;
+    let number = first.id().expect("it runs");
+    let ended = tokio::time::timeout(PATIENCE, scene.start().wait()).await.expect("it does not stay").unwrap();
+    let log = std::fs::read_to_string(scene.rig.home().join("log")).unwrap();
+    assert_eq!(ended.code(), Some(75), "{log}");
+    assert!(log.contains(&format!("is in use by process {number}")), "it names the other one: {log}");
+    first.kill().await.unwrap();
+    let _second = scene.start();
+    scene.push("web app:2");
+    scene.ended(2).await;
+    let record = show::record(&scene.rig).await;
+    assert!(record.ends_with("2 preprod sync success: web 1>2 succeeded\n"), "{record}");
+}

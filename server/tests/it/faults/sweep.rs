@@ -1,8 +1,11 @@
 //! Kill at every step in turn: at the first, the second … write and line of the journal, before and after, until none is
 //! left. Each time the next process on the same database and Swarm must bring the deployment to the end that it would
-//! have had, close it once, and send each write once.
+//! have had, close it once, and send each write once. SIGTERM at every step must come to the same, and a cancel must leave
+//! nothing half told.
 
-use super::life::Moment;
+use release_manager::names::{Actor, DeploymentId};
+
+use super::life::{Hold, Moment};
 use super::oracle::Oracle;
 use super::rig::{Rig, Terms};
 use super::show;
@@ -15,17 +18,28 @@ struct Story {
     world: &'static str,
 }
 
-/// Kills at every moment of a kind; says how many there were.
-fn sweep(story: &Story, moment: Moment) -> u32 {
+/// What happens to the process at the moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Blow {
+    /// `kill -9`.
+    Kill,
+    /// What Swarm sends to a container that is to end.
+    Terminate,
+    /// A person wants the deployment stopped.
+    Cancel,
+}
+
+/// Strikes at every moment of a kind; says how many there were.
+fn sweep(story: &Story, moment: Moment, blow: Blow) -> u32 {
     let mut nth = 1;
-    while kill_at(story, moment, nth) {
+    while strike_at(story, moment, nth, blow) {
         nth += 1;
     }
     nth - 1
 }
 
-/// Kills at the n-th moment, and lets the next process end it. `false` where there is no such moment.
-fn kill_at(story: &Story, moment: Moment, nth: u32) -> bool {
+/// Strikes at the n-th moment, and lets the deployment come to its end. `false` where there is no such moment.
+fn strike_at(story: &Story, moment: Moment, nth: u32, blow: Blow) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut rig = Rig::simulated(&Terms::default());
@@ -42,8 +56,7 @@ fn kill_at(story: &Story, moment: Moment, nth: u32) -> bool {
         if was_reached {
             // Death comes at any time after.
             tokio::time::sleep(std::time::Duration::from_millis(u64::from(nth) * 700)).await;
-            rig.crash().await;
-            rig.start().await;
+            strike(&mut rig, &hold, blow).await;
             rig.ended(2).await;
         } else {
             rig.holds.clear();
@@ -52,27 +65,65 @@ fn kill_at(story: &Story, moment: Moment, nth: u32) -> bool {
         // Nothing is added later, by this process or another.
         tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         oracle.at_rest(&rig).await;
-        let record = show::record(&rig).await;
-        let last = record.lines().last().unwrap_or_default();
-        assert_eq!(last, story.record, "killed {moment:?} {nth}: all is\n{record}");
-        let world = show::world(&rig).await;
-        assert_eq!(world, story.world, "killed {moment:?} {nth}");
+        // What a cancel leaves depends on the moment: the oracle says whether it is told as it is.
+        if blow != Blow::Cancel || !was_reached {
+            let record = show::record(&rig).await;
+            let last = record.lines().last().unwrap_or_default();
+            assert_eq!(last, story.record, "{blow:?} {moment:?} {nth}: all is\n{record}");
+            let world = show::world(&rig).await;
+            assert_eq!(world, story.world, "{blow:?} {moment:?} {nth}");
+        }
         rig.stop().await;
         was_reached
     })
+}
+
+async fn strike(rig: &mut Rig, hold: &Hold, blow: Blow) {
+    match blow {
+        Blow::Kill => {
+            rig.crash().await;
+            rig.start().await;
+        }
+        Blow::Terminate => {
+            // What is under way may be ended.
+            hold.go.cancel();
+            rig.stop().await;
+            rig.start().await;
+        }
+        Blow::Cancel => {
+            let person = Actor::Person("ada".to_owned());
+            let answer = rig.manager().cancel(person, DeploymentId(2), false).await;
+            let before = rig.simulator().accepted_writes().len();
+            hold.go.cancel();
+            rig.ended(2).await;
+            let after = rig.simulator().accepted_writes().len() - before;
+            // The one that was about to be sent may be.
+            assert!(answer.is_err() || after <= 1, "{after} writes were sent after the cancel");
+        }
+    }
 }
 
 /// Sweeps a story: a test for each kind of moment, with how many of them there are at least.
 macro_rules! killed_at_every_step {
     ($($name:ident: $story:expr, [$before_write:literal, $after_write:literal, $before_entry:literal, $after_entry:literal];)*) => {
         $(mod $name {
-            use super::{Moment, Story, check};
+            use super::{Blow, Moment, Story, check, sweep};
 
             const STORY: Story = $story;
 
             #[test]
             fn before_each_write() {
                 check(&STORY, Moment::BeforeWrite, $before_write);
+            }
+
+            #[test]
+            #[ignore = "takes minutes: make faults"]
+            fn terminated_and_cancelled_at_every_step() {
+                for blow in [Blow::Terminate, Blow::Cancel] {
+                    for moment in Moment::ALL {
+                        assert!(sweep(&STORY, moment, blow) > 0, "there is nothing to be held at");
+                    }
+                }
             }
 
             #[test]
@@ -94,7 +145,7 @@ macro_rules! killed_at_every_step {
 }
 
 fn check(story: &Story, moment: Moment, least: u32) {
-    let met = sweep(story, moment);
+    let met = sweep(story, moment, Blow::Kill);
     assert!(met >= least, "only {met} of at least {least} moments were there to be killed at");
 }
 
