@@ -10,11 +10,14 @@ test("a service that crashes again and again is explained in its row: tasks, err
   await expect(tasks.filter({ hasText: "running" })).toHaveCount(1);
   await expect(redis.getByText("The last log lines of task")).toHaveCount(0);
 
+  // Without Swarm's own way back it goes on to crash.
+  demo.commitFile("docker-swarm-stack.yml", (text) => text.replace("failure_action: rollback", "failure_action: pause"), "Stay where it fails");
   demo.commit("preprod", (text) => text.replace(/^REDIS_VERSION=.*$/m, `REDIS_VERSION=${crashing}`), "Break redis");
   // What was opened stays open while the page follows.
   const failed = tasks.filter({ hasText: "failed" }).first();
   await expect(failed).toContainText("exit code 1", { timeout: 60_000 });
-  await expect(failed).toContainText(/on node-\d/);
+  await expect(failed).toContainText(/slot 1 on swarm-\d/);
   const words = redis.getByRole("figure").filter({ hasText: "The last log lines of task" });
   await expect(words.locator("pre")).toContainText(/\S/, { timeout: 60_000 });
+  await expect(words.locator("code")).toHaveText(/^[a-z0-9]{12}$/);
 });

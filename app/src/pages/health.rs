@@ -140,6 +140,9 @@ fn service(
         service.with(|service| ServiceVersion::of_image(&service.image).map(|read| read.version.to_string()))
     });
     let error = memo(move || service.with(|service| service.error.clone()));
+    // What a task has died of stands at the task.
+    let is_explained = look.is_some();
+    let unexplained = memo(move || error.get().filter(|_| !is_explained || status.get() == HealthStatus::Unknown));
     view! {
         <li data-key=key>
             <details class="health-item">
@@ -151,7 +154,7 @@ fn service(
                     <Icon symbol=Symbol::Chevron/>
                     {move || error.get().map(|error| view! { <span class="error-text health-error">{error}</span> })}
                 </summary>
-                <Details service status error/>
+                <Details service status error=unexplained/>
                 {look.map(|html| view! { <div class="close-look" inner_html=html></div> })}
                 <p class="health-more"><a href=format!("/services/{name}")>"Log, versions and spec"</a></p>
                 {may_restart.then(|| view! { <Restart environment name/> })}
