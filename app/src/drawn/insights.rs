@@ -181,6 +181,6 @@ mod tests {
             assert!(html.contains(&format!("<figcaption>{caption}")), "{caption}: {html}");
         }
         assert_eq!(html.matches("role=\"img\"").count(), 4);
-        assert!(html.contains("75 %</title>") && html.contains("10 min</title>"), "{html}");
+        assert!(html.contains(": 75 %<!></title>") && html.contains(": 10 min<!></title>"), "{html}");
     }
 }
