@@ -1,5 +1,7 @@
 //! What handlers take out of a request. What cannot be read is answered with a problem.
 
+use std::ops::RangeInclusive;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
 use http::StatusCode;
@@ -66,14 +68,17 @@ impl TryFrom<i64> for Cursor {
 
 /// How many entries a page has: what was asked for, or the usual number. More than `most`, or none, is refused.
 pub(super) fn page_length(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
-    match asked {
-        None => Ok(usual),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(limit) => {
-            let detail = format!("`limit`: {limit} was read: use 1 to {most}");
-            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail))
-        }
+    number("limit", asked, usual, 1..=most)
+}
+
+/// The number that was asked for by this name, or the usual one. What is not allowed is refused.
+pub(super) fn number(name: &str, asked: Option<u32>, usual: u32, allowed: RangeInclusive<u32>) -> Result<u32, Problem> {
+    let number = asked.unwrap_or(usual);
+    if allowed.contains(&number) {
+        return Ok(number);
     }
+    let detail = format!("`{name}`: {number} was read: use {} to {}", allowed.start(), allowed.end());
+    Err(Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail))
 }
 
 /// An order that cannot be taken back says so in words.

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use http::header::CACHE_CONTROL;
 use release_manager::access::{Operation, Principal};
 use release_manager::logs::{LogEvent, LogLine};
+use release_manager::manager::MOST_LINES;
 use release_manager::names::{EnvironmentName, ServiceName};
 use release_manager::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use super::schema;
 use crate::http::AppState;
 use crate::http::auth::Caller;
 use crate::http::error::Problem;
-use crate::http::extract::{Path, Query};
+use crate::http::extract::{Path, Query, number};
 
 /// Proxies cut silent connections after a minute or less.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -78,6 +79,8 @@ impl From<LogLine> for Line {
     ),
     responses(
         (status = 200, description = "The lines; with `follow` a stream of events", body = Log),
+        (status = 400, description = "A setting of the request that is not allowed", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No such environment, or no such service runs there", body = Problem,
             content_type = "application/problem+json"),
         (status = 502, description = "The Docker Engine could not answer", body = Problem,
@@ -91,7 +94,7 @@ pub(super) async fn logs(
     Path((environment, service)): Path<(EnvironmentName, ServiceName)>,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, Problem> {
-    let tail = query.tail.unwrap_or(TAIL);
+    let tail = number("tail", query.tail, TAIL, 0..=MOST_LINES)?;
     let seat = query.follow.then(|| state.gate.seat(&caller)).transpose()?;
     let mut events = state.manager.service_logs(&environment, &service, tail, query.follow).await?;
     if query.follow {

@@ -226,6 +226,7 @@ async fn healthy(process: &Process) {
     let logs = process.get("/api/logs/prod/web?tail=5").await;
     assert!(logs["lines"].is_array(), "{logs}");
     assert_eq!(process.answer("/api/logs/prod/nothing").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(process.answer("/api/logs/prod/web?tail=1001").await.status(), StatusCode::BAD_REQUEST);
 }
 
 /// The three tables of the design document answer by their names and columns.
