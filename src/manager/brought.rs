@@ -45,9 +45,9 @@ impl Manager {
         inner.begin(permit, new).await
     }
 
-    /// Removes the secrets, configs and networks of a stack whose services are gone, in words for people what they were.
+    /// Removes the secrets, configs and networks of a stack whose services are gone, and tells what they were.
     /// The Engine holds on to networks until the last container has left; that is waited for.
-    pub async fn clear(&self, target: &EnvironmentName) -> Result<Vec<String>, ManagerError> {
+    pub async fn clear(&self, target: &EnvironmentName) -> Result<Vec<plan::Left>, ManagerError> {
         let inner = &self.inner;
         let _permit = inner.permit(target)?;
         let stack = &inner.environment(target)?.stack;

@@ -1,25 +1,41 @@
 //! What a stack leaves behind when its services are gone.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::engine::{LiveObject, LiveStack, NAMESPACE_LABEL, Write};
 use crate::names::StackName;
 
+/// What is left of a stack; for people `network shop_default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// `secret`, `config` or `network`.
+    pub kind: &'static str,
+    /// Its name in the Engine.
+    pub name: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
 /// An object that belongs to a stack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leftover {
-    /// What it is, in words for people: `network shop_default`.
-    pub what: String,
+    /// What it is.
+    pub what: Left,
     /// What takes it out.
     pub write: Write,
 }
 
 /// The secrets, configs and networks that carry the stack's label, in the order in which they can go.
 pub fn leftovers(stack: &StackName, live: &LiveStack) -> Vec<Leftover> {
-    let of = |word: &str, objects: &BTreeMap<String, LiveObject>, write: fn(String) -> Write| {
+    let of = |kind: &'static str, objects: &BTreeMap<String, LiveObject>, write: fn(String) -> Write| {
         let ours = |object: &&LiveObject| object.labels.get(NAMESPACE_LABEL).is_some_and(|of| of == stack.as_str());
         let leftover = |(name, object): (&String, &LiveObject)| {
-            let leftover = || Leftover { what: format!("{word} {name}"), write: write(object.id.clone()) };
+            let leftover = || Leftover { what: Left { kind, name: name.clone() }, write: write(object.id.clone()) };
             Some(object).filter(ours).map(|_| leftover())
         };
         objects.iter().filter_map(leftover).collect::<Vec<_>>()
@@ -56,7 +72,7 @@ mod tests {
             ..LiveStack::default()
         };
         let found = leftovers(&"home".parse().unwrap(), &live);
-        let found: Vec<&str> = found.iter().map(|leftover| leftover.what.as_str()).collect();
+        let found: Vec<String> = found.iter().map(|leftover| leftover.what.to_string()).collect();
         assert_eq!(found, ["secret home_key", "network home_default"]);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use self::compose::{Part, compose};
 pub(crate) use self::constraints::{of_spec as constraints_of_spec, takes_tasks};
 pub use self::decide::{plan, restart};
 pub(crate) use self::drift::{Expected, drift, foreign, name_of_drift, writers};
-pub use self::leftovers::{Leftover, leftovers};
+pub use self::leftovers::{Left, Leftover, leftovers};
 pub use self::order::order;
 pub(crate) use self::resolve::keep;
 pub use self::resolve::{ImageChoice, Resolve, choices, without_pruning};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use release_manager::names::StackName;
-use release_manager::plan::{self, ActionKind};
+use release_manager::plan::{self, ActionKind, Left};
 use release_manager::ports::Swarm;
 use release_manager::stack::Stack;
 use serde::Serialize;
@@ -44,16 +44,8 @@ struct Removal {
 /// A service, secret, config or network, with its name in the Engine.
 #[derive(Debug, Serialize)]
 struct Removed {
-    kind: String,
+    kind: &'static str,
     name: String,
-}
-
-impl Removed {
-    /// From its kind and its name, with a blank between them.
-    fn from_words(words: &str) -> Self {
-        let (kind, name) = words.split_once(' ').unwrap_or(("", words));
-        Self { kind: kind.to_owned(), name: name.to_owned() }
-    }
 }
 
 /// Removes services, waits until their tasks are gone, and removes secrets, configs and networks. Volumes stay.
@@ -96,10 +88,10 @@ async fn remove(swarm: &Arc<DockerSwarm>, name: &StackName, args: &Args) -> Resu
         return Ok(Vec::new());
     }
     let services = plan.actions.iter().filter_map(|action| match &action.kind {
-        ActionKind::RemoveService { service, .. } => Some(format!("service {}", name.scope(service))),
+        ActionKind::RemoveService { service, .. } => Some(Removed { kind: "service", name: name.scope(service) }),
         _ => None,
     });
-    let mut removed: Vec<Removed> = services.map(|words| Removed::from_words(&words)).collect();
+    let mut removed: Vec<Removed> = services.collect();
     let silent = args.quiet || args.format == Format::Json;
     if plan.has_writes() {
         let manner = Manner { detach: false, quiet: silent };
@@ -110,6 +102,6 @@ async fn remove(swarm: &Arc<DockerSwarm>, name: &StackName, args: &Args) -> Resu
     if !silent {
         print(&super::lines(cleared.iter().map(|what| format!("Removed {what}"))))?;
     }
-    removed.extend(cleared.iter().map(|words| Removed::from_words(words)));
+    removed.extend(cleared.into_iter().map(|Left { kind, name }| Removed { kind, name }));
     Ok(removed)
 }
