@@ -23,7 +23,8 @@ const LINES: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After that a task whose lines could not be read is asked for them again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// The lines of so many services are asked for at most: where everything fails, the Engine has other things to do.
+/// The lines of so many services of an environment are asked for at most: where everything fails, the Engine has other
+/// things to do.
 const MOST: usize = 12;
 
 /// What the Engine has said of the lines of a task, and when.
@@ -59,10 +60,12 @@ impl Manager {
         let mut known = BTreeSet::new();
         for environment in inner.settings.pipeline.environments() {
             let details = self.details(&environment.name);
-            known.extend(details.values().flat_map(ended));
+            known.extend(details.values().flat_map(ended).map(|(_, task)| task));
             let failing = inner.failing(environment, &details);
-            let asked = failing.iter().map(|(service, task)| inner.last_words(environment, service, task));
+            let (asked, left) = failing.split_at(failing.len().min(MOST));
+            let asked = asked.iter().map(|(service, task)| inner.last_words(environment, service, task));
             let mut words: BTreeMap<ServiceName, LastWords> = join_all(asked).await.into_iter().collect();
+            words.extend(left.iter().map(|(service, task)| (service.clone(), not_asked(task))));
             let looked = details.into_iter().map(|(service, details)| {
                 let last_words = words.remove(&service);
                 (service, CloseLook { details, last_words })
@@ -70,8 +73,7 @@ impl Manager {
             looks.insert(environment.name.clone(), looked.collect());
         }
         // The Engine has forgotten the others.
-        let is_known = |task: &String| known.iter().any(|(_, known)| known == task);
-        inner.watcher.heard.answers().retain(|task, _| is_known(task));
+        inner.watcher.heard.answers().retain(|task, _| known.contains(task));
         CloseLooks(looks)
     }
 }
@@ -92,7 +94,7 @@ impl Inner {
             let (_, task) = details.get(service).into_iter().flat_map(ended).max()?;
             Some((service.clone(), task))
         });
-        newest.take(MOST).collect()
+        newest.collect()
     }
 
     async fn last_words(
@@ -116,6 +118,11 @@ impl Inner {
         };
         (service.clone(), LastWords { task: task.to_owned(), lines })
     }
+}
+
+fn not_asked(task: &str) -> LastWords {
+    let why = format!("the tasks of {MOST} other services have failed too: read them on the page of the service");
+    LastWords { task: task.to_owned(), lines: Err(why) }
 }
 
 /// The tasks that failed, or that ended although they should run, each with when that was.
