@@ -128,7 +128,8 @@ pub(crate) mod ssr {
     use release_manager::access::{Accounts, AuditResult, Denied, Operation, Principal, Shown, Trail, Visit};
     use release_manager::manager::{Manager, ManagerError};
     use release_manager::names::{Actor, EnvironmentName};
-    use release_manager::notice::{Audience, Told};
+    use release_manager::notice::Told;
+    use release_manager::ports::Audience;
 
     use crate::error::{RpcError, RpcErrorKind};
 
@@ -147,16 +148,12 @@ pub(crate) mod ssr {
         not_ready(use_context())
     }
 
-    /// Who is told of what happens, for somebody who may look. What places have answered is for who may change things here.
+    /// Who is told of what happens, for somebody who may look.
     pub(crate) async fn told() -> Result<Vec<Told>, RpcError> {
         let visit = allow(Operation::View)?;
         let audience: Arc<dyn Audience> = not_ready(use_context())?;
-        let mut told = audience.told().await.map_err(ManagerError::from)?;
-        if visit.principal.may(Operation::ManageAccess).is_err() {
-            let troubles = told.iter_mut().filter_map(|place| place.queue.trouble.as_mut());
-            troubles.for_each(|(_, why)| "an admin sees why".clone_into(why));
-        }
-        Ok(told)
+        let told = audience.told().await.map_err(ManagerError::from)?;
+        Ok(told.into_iter().map(|place| place.shown_to(&visit.principal)).collect())
     }
 
     /// An answer of the manager, as who asks may see it.

@@ -5,12 +5,11 @@ mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Operation, Principal};
 use crate::deployment::{Cause, Deployment, FailureReason, Outcome, ServiceOutcome, Status, Verdict};
 use crate::names::{CommitSha, DeploymentId, EnvironmentName, ServiceName};
-use crate::ports::LedgerError;
 use crate::time::Timestamp;
 
 pub use trouble::{Key, Troubles};
@@ -122,6 +121,17 @@ pub struct Told {
     pub queue: Queue,
 }
 
+impl Told {
+    /// The place as they may see it: what it has answered is for who may change things here.
+    #[must_use]
+    pub fn shown_to(mut self, who: &Principal) -> Self {
+        if let Some((_, why)) = self.queue.trouble.as_mut().filter(|_| who.may(Operation::ManageAccess).is_err()) {
+            "an admin sees why".clone_into(why);
+        }
+        self
+    }
+}
+
 /// What waits for a place, and how it went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
@@ -134,13 +144,6 @@ pub struct Queue {
     /// When the newest notice that did not arrive was made, and why; `None` where a later one has arrived. It may quote
     /// what the place has answered.
     pub trouble: Option<(Timestamp, String)>,
-}
-
-/// Knows who is told.
-#[async_trait]
-pub trait Audience: Send + Sync {
-    /// Every place that is told, in the order of the configuration.
-    async fn told(&self) -> Result<Vec<Told>, LedgerError>;
 }
 
 /// One thing that people are told.
@@ -271,6 +274,7 @@ fn service_line(name: &ServiceName, outcome: &ServiceOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{Grant, Role, Who};
     use crate::deployment::Evidence;
     use crate::names::Actor;
 
@@ -357,6 +361,26 @@ mod tests {
         let services: Vec<_> = names.iter().map(|name| (name.as_str(), Verdict::Completed)).collect();
         let notice = of_deployment(&ended(Status::Success, &services), &Row::default()).unwrap();
         assert_eq!((notice.lines.len(), notice.lines[9].as_str()), (10, "and 12 more"));
+    }
+
+    #[test]
+    fn what_a_place_has_answered_is_for_admins_alone() {
+        let trouble = Some((Timestamp::from_millis(0), "token hunter2 is unknown".to_owned()));
+        let place = Told {
+            name: "ops".to_owned(),
+            kind: "ntfy",
+            environments: None,
+            events: None,
+            queue: Queue { trouble, ..Queue::default() },
+        };
+        let check = |role: Role, is_told: bool| {
+            let who = Principal { who: Who::Person("ada".parse().unwrap()), grant: Grant::everywhere(role) };
+            let text = format!("{:?}", place.clone().shown_to(&who));
+            assert_eq!(text.contains("hunter2"), is_told, "{role}: {text}");
+        };
+        check(Role::Admin, true);
+        check(Role::Deployer, false);
+        check(Role::Viewer, false);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! What the core needs of the world: a source, a Swarm, a ledger and a clock.
+//! What the core needs of the world: a source, a Swarm, a ledger, a clock, and who is told.
 
+mod audience;
 mod ledger;
 mod source;
 mod swarm;
 
 use std::collections::BTreeMap;
 
+pub use audience::Audience;
 pub use ledger::{
     Current, DeployedRelease, JournalEntry, Latest, Ledger, LedgerError, NewDeployment, OpenDeployment, Proved,
     ReleaseFilter, Standing, Stood, Tried, Unproved,

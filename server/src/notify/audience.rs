@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use release_manager::notice::{Audience, Queue, Told};
-use release_manager::ports::LedgerError;
+use release_manager::notice::{Queue, Told};
+use release_manager::ports::{Audience, LedgerError};
 
 use super::target::{Channel, Target};
 use crate::store::Store;
